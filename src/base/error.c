@@ -1,0 +1,70 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A message may quote hostile bytes; none of them may steer a terminal. */
+static void make_printable(char *s) {
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c < 0x20 || c == 0x7f) {
+            *s = '?';
+        }
+    }
+}
+
+vb_err vb_fail(vb_error *e, vb_err code, const char *fmt, ...) {
+    if (e) {
+        va_list ap;
+        va_start(ap, fmt);
+        e->code = code;
+        vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+        va_end(ap);
+        make_printable(e->msg);
+    }
+    return code;
+}
+
+vb_err vb_fail_in(vb_error *e, vb_err code, const char *fmt, ...) {
+    if (e) {
+        char old[VB_ERROR_MSG_MAX];
+        memcpy(old, e->msg, sizeof old);
+        va_list ap;
+        va_start(ap, fmt);
+        int n = vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+        va_end(ap);
+        if (n < 0) {
+            n = 0;
+        }
+        if ((size_t)n < sizeof e->msg) {
+            snprintf(e->msg + n, sizeof e->msg - (size_t)n, ": %s", old);
+        }
+        e->code = code;
+        make_printable(e->msg);
+    }
+    return code;
+}
+
+const char *vb_err_name(vb_err code) {
+    switch (code) {
+    case VB_OK: return "ok";
+    case VB_EIO: return "io";
+    case VB_EFORMAT: return "format";
+    case VB_EUNSUPPORTED: return "unsupported";
+    case VB_ELIMIT: return "limit";
+    case VB_ENOMEM: return "no-memory";
+    case VB_ENONFINITE: return "non-finite";
+    case VB_EINVAL: return "invalid-argument";
+    case VB_ECANCELLED: return "cancelled";
+    case VB_EMISMATCH: return "mismatch";
+    case VB_EINTERNAL: return "internal";
+    }
+    return "unknown";
+}
+
+_Noreturn void vb_assert_failed(const char *file, int line, const char *cond) {
+    fprintf(stderr, "verbatim: %s:%d: assertion failed: %s\n", file, line, cond);
+    abort();
+}

@@ -1,0 +1,40 @@
+/*
+ * Every maximum that hostile input can push against, in one place. A limit is
+ * part of the contract: passing it is VB_ELIMIT with the limit in the message.
+ */
+#ifndef VB_BASE_LIMITS_H
+#define VB_BASE_LIMITS_H
+
+/* GGUF */
+#define VB_GGUF_KV_MAX 65536u               /* metadata entries in one file */
+#define VB_GGUF_TENSORS_MAX 65536u          /* tensors in one model */
+#define VB_GGUF_SPLITS_MAX 1024u            /* files of one split model */
+#define VB_GGUF_STRING_BYTES_MAX (1u << 24) /* one string value, bytes */
+#define VB_GGUF_KEY_BYTES_MAX 1024u         /* one key or tensor name, bytes */
+#define VB_GGUF_ARRAY_ITEMS_MAX (1u << 24)  /* items of one array value */
+#define VB_GGUF_DIMS_MAX 4u
+#define VB_GGUF_ALIGNMENT_BYTES_MAX (1u << 16)
+
+/* Models */
+#define VB_MODEL_LAYERS_MAX 512u
+#define VB_MODEL_WIDTH_MAX (1u << 17) /* embedding or feed-forward width */
+#define VB_MODEL_HEADS_MAX 1024u
+#define VB_MODEL_HEAD_DIM_MAX 1024u
+#define VB_MODEL_VOCAB_MAX (1u << 20)      /* tokens */
+#define VB_MODEL_CTX_TOKENS_MAX (1u << 22) /* tokens */
+#define VB_BATCH_TOKENS_MAX 512u           /* tokens of one forward pass */
+
+/* Tokenizer */
+#define VB_TOKEN_BYTES_MAX 65536u    /* one vocabulary entry, bytes */
+#define VB_TEXT_BYTES_MAX (1u << 26) /* one text to tokenise, bytes */
+
+/* Requests and receipts */
+#define VB_STOP_STRINGS_MAX 16u
+#define VB_STOP_STRING_BYTES_MAX 1024u
+#define VB_STOP_TOKENS_MAX 64u
+#define VB_LOGIT_BIAS_MAX 1024u
+#define VB_RECEIPT_BYTES_MAX (1u << 28) /* a receipt file, bytes */
+#define VB_JSON_DEPTH_MAX 32u
+#define VB_PATH_BYTES_MAX 4096u
+
+#endif
