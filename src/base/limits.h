@@ -37,4 +37,16 @@
 #define VB_JSON_DEPTH_MAX 32u
 #define VB_PATH_BYTES_MAX 4096u
 
+/* Receipts and beacons */
+#define VB_RECEIPT_ID_BYTES_MAX 128u
+#define VB_RECEIPT_NAME_BYTES_MAX 256u /* model name, architecture, tier and the like */
+#define VB_NONCE_BYTES_MAX 256u
+#define VB_CHOICES_MAX 128u
+#define VB_PROMPT_MESSAGES_MAX 65536u
+#define VB_BEACON_ID_BYTES_MAX 256u
+#define VB_BEACON_RANDOMNESS_BYTES_MAX 64u
+#define VB_BEACON_PROOF_BYTES_MAX (1u << 22)
+#define VB_JSON_VALUES_MAX (1u << 24) /* values in one document */
+#define VB_KEY_FILE_BYTES_MAX 4096u
+
 #endif

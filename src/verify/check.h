@@ -1,0 +1,180 @@
+/*
+ * Verification: named checks, and one verdict drawn from them. This file holds the report and the
+ * checks that need no model (level `receipt`); replay.c adds those that do. Pure.
+ *
+ * How a report can not read VERIFIED by accident: the level names the checks it requires when the
+ * report begins, each starts as `missing`, and only vb_report_finish sets a verdict: VERIFIED when
+ * every required check passed and no check at all failed or could not be done. Zeroed memory reads
+ * UNVERIFIABLE.
+ *
+ * Owner: a vb_report is caller's memory (about 30 KB), nothing to free. One thread at a time.
+ */
+#ifndef VB_VERIFY_CHECK_H
+#define VB_VERIFY_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "receipt/receipt.h"
+
+typedef enum vb_verdict {
+    VB_VERDICT_UNVERIFIABLE = 0,
+    VB_VERDICT_REFUTED,
+    VB_VERDICT_VERIFIED
+} vb_verdict;
+
+/* Why not VERIFIED (spec/receipt.md). Names are stable: vb_reason_name. */
+typedef enum vb_reason {
+    VB_REASON_NONE = 0, /* VERIFIED only */
+    /* REFUTED */
+    VB_REASON_SIGNATURE,
+    VB_REASON_COMMITMENT,
+    VB_REASON_BEACON_PROOF,
+    VB_REASON_ROUND_RULE,
+    VB_REASON_SEED,
+    VB_REASON_MODEL_DIGEST,
+    VB_REASON_PROMPT,
+    VB_REASON_PARAMETERS,
+    VB_REASON_TOKEN,
+    VB_REASON_TRACE,
+    VB_REASON_TEXT,
+    VB_REASON_FINISH_REASON,
+    VB_REASON_TRUNCATED,
+    /* UNVERIFIABLE */
+    VB_REASON_UNREADABLE,             /* no file, or bytes that are not a receipt */
+    VB_REASON_UNSUPPORTED_FORMAT,     /* a receipt of another version */
+    VB_REASON_UNSUPPORTED_ARITHMETIC, /* logits this build does not define */
+    VB_REASON_UNSUPPORTED_BEACON,     /* a beacon or mode this build can not check */
+    VB_REASON_TRUST_ROOT,             /* the beacon's proof needs a trust root */
+    VB_REASON_MISSING_MODEL,
+    VB_REASON_MISSING_PROMPT, /* a private receipt, and the prompt was not given apart */
+    VB_REASON_UNFINISHED      /* stopped, out of memory, or a check was not made */
+} vb_reason;
+
+typedef enum vb_level { VB_LEVEL_RECEIPT, VB_LEVEL_SAMPLE, VB_LEVEL_FULL } vb_level;
+
+typedef enum vb_check_status {
+    VB_CHECK_MISSING = 0, /* required by the level, not made yet */
+    VB_CHECK_PASS,
+    VB_CHECK_FAIL,    /* the receipt is refuted */
+    VB_CHECK_UNKNOWN, /* could not be done: the verdict can not be VERIFIED */
+    VB_CHECK_SKIP     /* not asked for; only for checks that the level does not require */
+} vb_check_status;
+
+/* The checks, in the order in which they are made and in which the first failure gives the reason.
+ */
+typedef enum vb_check_id {
+    VB_CHECK_FORMAT = 0, /* canonical JSON, every field in its range */
+    VB_CHECK_SIGNATURE,
+    VB_CHECK_SERVER_KEY, /* the expected server's (when one is expected) */
+    VB_CHECK_COMMITMENT, /* C recomputed, its signature, the expected nonce */
+    VB_CHECK_ARITHMETIC,
+    VB_CHECK_BEACON,
+    VB_CHECK_ROUND_RULE,
+    VB_CHECK_SEED,
+    VB_CHECK_PROMPT_DIGEST,
+    VB_CHECK_PARAMETERS, /* the expected ones (when given) */
+    VB_CHECK_EXPECTED_MODEL,
+    VB_CHECK_TEXT_DIGEST,
+    VB_CHECK_LIMITS, /* counts, usage and finish reason agree with each other */
+    /* With the model: replay.c. */
+    VB_CHECK_MODEL_DIGEST,
+    VB_CHECK_PROMPT, /* text or messages give these prompt tokens */
+    VB_CHECK_TOKENS,
+    VB_CHECK_TRACE,
+    VB_CHECK_TEXT,
+    VB_CHECK_FINISH,
+    VB_CHECK_COUNT
+} vb_check_id;
+
+enum { VB_CHECK_DETAIL_BYTES = 512 };
+
+typedef struct vb_check {
+    vb_check_status status;
+    bool required;
+    vb_reason reason; /* of FAIL and UNKNOWN */
+    char detail[VB_CHECK_DETAIL_BYTES];
+    char grade[VB_CHECK_DETAIL_BYTES]; /* how strong a pass is; "" when there is nothing to say */
+} vb_check;
+
+/* Where a TOKEN or TRACE refutation is. */
+typedef struct vb_divergence {
+    bool known;
+    uint32_t choice;
+    uint64_t t;
+    uint32_t expected, found; /* token ids; expected is the replay's */
+} vb_divergence;
+
+typedef struct vb_report {
+    vb_level level;
+    bool finished;
+    vb_verdict verdict; /* meaningful once finished; use vb_report_verdict */
+    vb_reason reason;
+    vb_check checks[VB_CHECK_COUNT];
+    vb_divergence divergence;
+    bool replayed;                             /* every token was recomputed with the model */
+    char sampling_note[VB_CHECK_DETAIL_BYTES]; /* level sample: the chance of missing a forgery */
+    /* What the receipt says, for people; set once it was read. */
+    bool have_receipt;
+    char id[VB_RECEIPT_ID_BYTES_MAX + 1];
+    uint8_t model_sha256[VB_SHA256_BYTES], server_key[VB_ED25519_PUBLIC_BYTES];
+    uint8_t verification_hash[VB_SHA256_BYTES];
+    bool have_verification_hash;
+} vb_report;
+
+/* Begins: checks required by the level are MISSING, the others SKIP. */
+void vb_report_begin(vb_report *rep, vb_level level);
+
+/* Records a check. FAIL needs a REFUTED reason and UNKNOWN an UNVERIFIABLE one (asserted). A FAIL
+ * stays a FAIL and an UNKNOWN is replaced only by a FAIL: a later pass can not hide either. */
+void vb_report_pass(vb_report *rep, vb_check_id id, const char *grade, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void vb_report_fail(vb_report *rep, vb_check_id id, vb_reason reason, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void vb_report_unknown(vb_report *rep, vb_check_id id, vb_reason reason, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Draws the verdict; afterwards nothing more may be recorded (asserted). */
+void vb_report_finish(vb_report *rep);
+
+/* UNVERIFIABLE / UNFINISHED until finished. */
+vb_verdict vb_report_verdict(const vb_report *rep);
+vb_reason vb_report_reason(const vb_report *rep);
+int vb_report_exit_code(const vb_report *rep); /* 0 VERIFIED, 10 REFUTED, 11 UNVERIFIABLE */
+
+const char *vb_verdict_name(vb_verdict v); /* "VERIFIED", "REFUTED", "UNVERIFIABLE" */
+const char *vb_reason_name(vb_reason r);   /* "signature", ...; "none" */
+const char *vb_level_name(vb_level l);     /* "receipt", "sample", "full" */
+const char *vb_check_name(vb_check_id id); /* "signature", ... */
+const char *vb_check_status_name(vb_check_status s);
+
+/* For people (UTF-8, control characters of the receipt made harmless) and for programs (one
+ * canonical JSON object). */
+VB_MUST_CHECK vb_err vb_report_write_text(const vb_report *rep, vb_buf *out, vb_error *e);
+VB_MUST_CHECK vb_err vb_report_write_json(const vb_report *rep, vb_buf *out, vb_error *e);
+
+/* What the verifier knows on its own; every pointer may be NULL (not expected). */
+typedef struct vb_expect {
+    const uint8_t *server_key;     /* [32] */
+    const uint8_t *model_sha256;   /* [32] */
+    const uint32_t *prompt_tokens; /* [n_prompt_tokens]; also the prompt of a private receipt */
+    size_t n_prompt_tokens;
+    const char *prompt_text; /* of a prompt of kind text */
+    size_t n_prompt_text_bytes;
+    const vb_sampling *sampling;
+    const uint32_t *max_tokens;
+    const char *nonce;
+    const uint8_t *commitment; /* [32]: C as the client received it before the answer */
+} vb_expect;
+
+/* Makes all checks of level `receipt` on bytes: at the end r (caller's, initialised here, freed by
+ * the caller with vb_receipt_free) holds the receipt if it could be read, for the model-level
+ * checks. Returns false when the receipt could not be read, and then r is empty. The report is not
+ * finished here: the caller adds its checks, if any, and calls vb_report_finish. */
+bool vb_check_receipt(const void *bytes, size_t n_bytes, const vb_expect *expect, vb_receipt *r,
+                      vb_report *rep);
+
+#endif
