@@ -2,6 +2,8 @@
 
 #include <strings.h>
 
+#include "base/bytes.h"
+
 static const struct {
     uint32_t id;
     vb_wtype_info info;
@@ -34,4 +36,16 @@ bool vb_wtype_by_name(const char *name, vb_wtype *out) {
         }
     }
     return false;
+}
+
+bool vb_wtype_computes(uint32_t id) {
+    return vb_wtype_get(id) != NULL && id != VB_Q2_K && id != VB_Q3_K;
+}
+
+bool vb_wtype_row_bytes(uint32_t id, size_t cols, size_t *out) {
+    const vb_wtype_info *info = vb_wtype_get(id);
+    if (info == NULL || cols % info->block_values != 0) {
+        return false;
+    }
+    return vb_mul_size(cols / info->block_values, info->block_bytes, out);
 }

@@ -45,4 +45,12 @@ const vb_wtype_info *vb_wtype_get(uint32_t id);
 /* Looks a format up by name, case-insensitively ("q8_0"); false if there is none. */
 bool vb_wtype_by_name(const char *name, vb_wtype *out);
 
+/* True for the formats that this version computes with: all of the above but Q2_K and Q3_K,
+ * which are known by size alone. */
+bool vb_wtype_computes(uint32_t id);
+
+/* Bytes of one row of cols values; false when cols is not a multiple of the format's block,
+ * id is not a format, or the size overflows. */
+bool vb_wtype_row_bytes(uint32_t id, size_t cols, size_t *out);
+
 #endif
