@@ -1,0 +1,274 @@
+/*
+ * Radix selection over weights. The first level has 64 buckets an octave, because weights are
+ * exponentials: equal buckets would put nearly every token of a vocabulary into one. Further
+ * levels split the one bucket that holds the cut into 1024 equal parts, until few values are left
+ * or all are equal. Tokens far below the maximum are set aside at first, since they rarely
+ * matter: only a cut that reaches them brings them back.
+ */
+#include "sample/truncate.h"
+
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "sample/wide.h"
+
+enum {
+    SUB_BITS = 6,
+    SUB = 1 << SUB_BITS,
+    BUCKETS = (40 - SUB_BITS + 2) * SUB, /* weights up to 2^40, which opens the last octave */
+    DIGIT_BITS = 10,
+    SORT_MAX = 32
+};
+
+/* Weights below 2^-12 of the maximum are looked at only when needed. */
+#define FIRST_FLOOR (VB_WEIGHT_ONE >> 12)
+
+typedef struct bin {
+    uint64_t sum;
+    uint32_t count;
+} bin;
+
+struct vb_truncation {
+    size_t n_vocab;
+    const uint64_t *w;   /* borrowed: the weights in hand */
+    uint64_t floor;      /* candidates are the tokens with w >= floor */
+    uint32_t *candidate; /* their ids, ascending */
+    size_t n_candidates;
+    uint64_t candidate_sum;
+    uint64_t *narrow; /* weights of the bucket that is being refined */
+    bin bins[BUCKETS];
+};
+
+/* A prefix of the order is wanted: the shortest with this count or this sum. */
+typedef struct target {
+    uint64_t count;
+    uint64_t sum;
+} target;
+
+static unsigned bucket_of(uint64_t w) {
+    if (w < SUB) {
+        return (unsigned)w;
+    }
+    unsigned e = 63u - (unsigned)__builtin_clzll(w);
+    return ((e - SUB_BITS + 1) << SUB_BITS) + (unsigned)(w >> (e - SUB_BITS) & (SUB - 1));
+}
+
+/* The lowest weight of a bucket; it spans 2^*shift weights. */
+static uint64_t bucket_low(unsigned b, unsigned *shift) {
+    if (b < SUB) {
+        *shift = 0;
+        return b;
+    }
+    *shift = (b >> SUB_BITS) - 1;
+    return (uint64_t)(SUB + (b & (SUB - 1))) << *shift;
+}
+
+static void bins_clear(bin *bins, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        bins[i] = (bin){0, 0};
+    }
+}
+
+static void bin_add(bin *b, uint64_t w) {
+    b->sum += w;
+    b->count++;
+}
+
+/* Adds whole bins to *above, from the top, up to the one in which the target is reached. */
+static unsigned bins_walk(const bin *bins, unsigned n, const target *want, bin *above) {
+    unsigned b = n - 1;
+    for (; b > 0; b--) {
+        uint64_t count = (uint64_t)above->count + bins[b].count;
+        uint64_t sum = above->sum + bins[b].sum;
+        if (bins[b].count && (count >= want->count || sum >= want->sum)) {
+            break;
+        }
+        above->count = (uint32_t)count;
+        above->sum = sum;
+    }
+    return b;
+}
+
+/* Makes the tokens with w >= floor (>= 1) the candidates. */
+static void gather(vb_truncation *t, uint64_t floor) {
+    size_t n = 0;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < t->n_vocab; i++) {
+        bool in = t->w[i] >= floor;
+        t->candidate[n] = (uint32_t)i;
+        n += in;
+        sum += in ? t->w[i] : 0;
+    }
+    t->floor = floor;
+    t->n_candidates = n;
+    t->candidate_sum = sum;
+}
+
+/* The cut inside n equal weights, of which those in `above` are already kept. */
+static vb_cut cut_equal(uint64_t weight, const target *want, const bin *above) {
+    uint64_t by_count = want->count - above->count;
+    uint64_t lacking = want->sum - above->sum;
+    uint64_t by_sum = lacking / weight + (lacking % weight != 0);
+    uint64_t ties = by_count < by_sum ? by_count : by_sum;
+    return (vb_cut){weight, (uint32_t)ties, above->count + (uint32_t)ties,
+                    above->sum + ties * weight};
+}
+
+/* The same inside a few weights of any value. */
+static vb_cut cut_few(uint64_t *v, size_t n, const target *want, const bin *above) {
+    for (size_t i = 1; i < n; i++) {
+        uint64_t x = v[i];
+        size_t j = i;
+        for (; j > 0 && v[j - 1] < x; j--) {
+            v[j] = v[j - 1];
+        }
+        v[j] = x;
+    }
+    vb_cut cut = {0, 0, above->count, above->sum};
+    for (size_t i = 0; i < n; i++) {
+        cut.ties = v[i] == cut.weight ? cut.ties + 1 : 1;
+        cut.weight = v[i];
+        cut.kept++;
+        cut.total += v[i];
+        if (cut.kept >= want->count || cut.total >= want->sum) {
+            break;
+        }
+    }
+    return cut;
+}
+
+/* The cut that reaches the target, which lies among the candidates. */
+static vb_cut cut_at(vb_truncation *t, const target *want) {
+    bin above = {0, 0};
+    bins_clear(t->bins, BUCKETS);
+    for (size_t i = 0; i < t->n_candidates; i++) {
+        uint64_t w = t->w[t->candidate[i]];
+        bin_add(&t->bins[bucket_of(w)], w);
+    }
+    unsigned b = bins_walk(t->bins, BUCKETS, want, &above);
+    unsigned shift;
+    uint64_t low = bucket_low(b, &shift);
+    uint64_t *v = t->narrow;
+    size_t n = 0;
+    for (size_t i = 0; i < t->n_candidates; i++) {
+        uint64_t w = t->w[t->candidate[i]];
+        v[n] = w;
+        n += (w - low) >> shift == 0;
+    }
+    while (shift > 0 && n > SORT_MAX) {
+        unsigned next = shift > DIGIT_BITS ? shift - DIGIT_BITS : 0;
+        unsigned parts = 1u << (shift - next);
+        bins_clear(t->bins, parts);
+        for (size_t i = 0; i < n; i++) {
+            bin_add(&t->bins[(v[i] - low) >> next], v[i]);
+        }
+        b = bins_walk(t->bins, parts, want, &above);
+        low += (uint64_t)b << next;
+        shift = next;
+        size_t kept = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint64_t w = v[i];
+            v[kept] = w;
+            kept += (w - low) >> shift == 0;
+        }
+        n = kept;
+    }
+    return shift == 0 ? cut_equal(low, want, &above) : cut_few(v, n, want, &above);
+}
+
+vb_err vb_truncation_open(size_t n_vocab, vb_truncation **out, vb_error *e) {
+    VB_ASSERT(n_vocab >= 1 && n_vocab <= VB_MODEL_VOCAB_MAX);
+    vb_truncation *t = calloc(1, sizeof *t);
+    if (t) {
+        t->n_vocab = n_vocab;
+        t->candidate = calloc(n_vocab, sizeof *t->candidate);
+        t->narrow = calloc(n_vocab, sizeof *t->narrow);
+    }
+    if (!t || !t->candidate || !t->narrow) {
+        vb_truncation_close(t);
+        return vb_fail(e, VB_ENOMEM, "sampler: no memory for a vocabulary of %zu tokens", n_vocab);
+    }
+    *out = t;
+    return VB_OK;
+}
+
+void vb_truncation_close(vb_truncation *t) {
+    if (t) {
+        free(t->candidate);
+        free(t->narrow);
+        free(t);
+    }
+}
+
+/* All tokens with a weight. */
+static vb_cut cut_none(const uint64_t *w, size_t n) {
+    vb_cut cut = {1, UINT32_MAX, 0, 0};
+    for (size_t i = 0; i < n; i++) {
+        cut.total += w[i];
+        cut.kept += w[i] != 0;
+    }
+    return cut;
+}
+
+vb_cut vb_truncation_apply(vb_truncation *t, const uint64_t *w, uint32_t top_k, uint64_t top_p,
+                           uint64_t min_p) {
+    VB_ASSERT(top_p >= 1 && top_p <= VB_FIXED_POINT_ONE && min_p <= VB_FIXED_POINT_ONE);
+    t->w = w;
+    t->floor = UINT64_MAX;
+    vb_cut cut = cut_none(w, t->n_vocab);
+    bool by_k = top_k != 0 && top_k < cut.kept;
+    bool by_p = top_p < VB_FIXED_POINT_ONE;
+    if (by_k || by_p) {
+        gather(t, FIRST_FLOOR);
+    }
+    if (by_k) {
+        if (top_k > t->n_candidates) {
+            gather(t, 1);
+        }
+        cut = cut_at(t, &(target){top_k, UINT64_MAX});
+    }
+    if (by_p) {
+        /* The shortest prefix of all tokens is the shortest prefix of what top-k left: the order
+         * is the same, and the sum wanted is no more than what top-k left. */
+        uint64_t sum = vb_wide_share(top_p, cut.total);
+        if (sum > t->candidate_sum) {
+            gather(t, 1);
+        }
+        cut = cut_at(t, &(target){UINT64_MAX, sum});
+    }
+    uint64_t floor = min_p << 8; /* w * 2^32 >= min_p * 2^40 */
+    if (floor > cut.weight) {
+        gather(t, floor);
+        cut = (vb_cut){floor, UINT32_MAX, (uint32_t)t->n_candidates, t->candidate_sum};
+    }
+    VB_ASSERT(cut.kept >= 1 && cut.total >= VB_WEIGHT_ONE);
+    return cut;
+}
+
+uint32_t vb_truncation_pick(const vb_truncation *t, const vb_cut *cut, uint64_t r) {
+    VB_ASSERT(r < cut->total);
+    bool listed = t->floor <= cut->weight; /* every token kept is a candidate */
+    size_t n = listed ? t->n_candidates : t->n_vocab;
+    uint32_t ties = cut->ties;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t id = listed ? t->candidate[i] : (uint32_t)i;
+        uint64_t w = t->w[id];
+        if (w < cut->weight) {
+            continue;
+        }
+        if (w == cut->weight) {
+            if (ties == 0) {
+                continue;
+            }
+            ties -= ties != UINT32_MAX;
+        }
+        sum += w;
+        if (sum > r) {
+            return id;
+        }
+    }
+    VB_ASSERT(!"a draw below the total always falls on a token");
+    return 0;
+}
