@@ -2,8 +2,13 @@
 
 #include "arith/bits.h"
 #include "arith/exp.h"
+#include "arith/trig.h"
 #include "base/error.h"
 #include "base/limits.h"
+
+float vb_attention_scale(size_t head_dim) {
+    return 1.0f / vb_sqrt_f32((float)head_dim);
+}
 
 bool vb_kv_store(const float *k, const float *v, size_t head_dim, uint16_t *k_page,
                  uint16_t *v_page, size_t slot) {

@@ -24,6 +24,9 @@ static inline size_t vb_key_index(size_t head_dim, size_t slot, size_t i) {
 bool vb_kv_store(const float *k, const float *v, size_t head_dim, uint16_t *k_page,
                  uint16_t *v_page, size_t slot);
 
+/* The factor of every score: 1 / sqrt((f32)head_dim), square root and quotient in binary32. */
+float vb_attention_scale(size_t head_dim);
+
 /* One query q[head_dim] over keys 0 .. n_keys - 1, n_keys >= 1, head_dim at most
  * VB_MODEL_HEAD_DIM_MAX; out[head_dim]. scratch holds n_keys floats. */
 void vb_attention_row(const float *q, size_t n_keys, size_t head_dim,

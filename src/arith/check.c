@@ -4,7 +4,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-enum { STRIDE = 4096 }; /* values looked at between two decisions */
+enum { STRIDE = 4096 }; /* format blocks looked at between two decisions */
 
 /* n values of 2 bytes: true when none has all the bits of exponent set. Magnitudes order like
  * values, so one maximum decides. */
@@ -52,9 +52,11 @@ static bool scales_finite(const uint8_t *p, size_t n, size_t bytes, size_t first
     return max < 0x7c00u;
 }
 
-bool vb_weights_finite(vb_wtype type, const uint8_t *src, size_t n_blocks, size_t *bad) {
+bool vb_weights_finite(vb_wtype type, const uint8_t *src, size_t n_values, size_t *bad) {
     const vb_wtype_info *info = vb_wtype_get(type);
     VB_ASSERT(info != NULL && vb_wtype_computes(type));
+    VB_ASSERT(n_values % info->block_values == 0);
+    size_t n_blocks = n_values / info->block_values;
     size_t first, second;
     scale_offsets(type, &first, &second);
     for (size_t begin = 0; begin < n_blocks; begin += STRIDE) {
@@ -71,7 +73,7 @@ bool vb_weights_finite(vb_wtype type, const uint8_t *src, size_t n_blocks, size_
             i++;
         }
         if (bad != NULL) {
-            *bad = begin + i;
+            *bad = (begin + i) * info->block_values;
         }
         return false;
     }

@@ -13,9 +13,9 @@
 
 #include "arith/wtype.h"
 
-/* n_blocks format blocks (single values for F32, F16, BF16) as the file has them. True when no
- * value, scale or offset is a NaN or an infinity; else false and *bad, if not NULL, is the index
- * of the first block that holds one. type is one that vb_wtype_computes. */
-bool vb_weights_finite(vb_wtype type, const uint8_t *src, size_t n_blocks, size_t *bad);
+/* n_values weights as the file has them, a multiple of the format's block. True when no value,
+ * scale or offset is a NaN or an infinity; else false, and *bad, if not NULL, is the index of the
+ * first value of the first block that holds one. type is one that vb_wtype_computes. */
+bool vb_weights_finite(vb_wtype type, const uint8_t *src, size_t n_values, size_t *bad);
 
 #endif

@@ -48,13 +48,15 @@ static bool params_ok(const vb_rope_params *p) {
         !in_range(p->base, 1.5, 0x1p+100) || !in_range(p->attn_factor, 0x1p-100, 0x1p+100)) {
         return false;
     }
-    if (p->scaling != VB_ROPE_SCALING_NONE && !in_range(p->factor, 1.0, 0x1p+100)) {
+    if (p->kind == VB_ROPE_KIND_FACTORS) {
+        return p->factors != NULL;
+    }
+    if (p->kind != VB_ROPE_KIND_NONE && !in_range(p->factor, 1.0, 0x1p+100)) {
         return false;
     }
-    return p->scaling != VB_ROPE_SCALING_YARN ||
-           (p->ctx_orig >= 1 && in_range(p->ext_factor, 0.0, 1.0) &&
-            in_range(p->beta_fast, 0x1p-100, 0x1p+100) &&
-            in_range(p->beta_slow, 0x1p-100, 0x1p+100));
+    return p->kind != VB_ROPE_KIND_YARN || (p->ctx_orig >= 1 && in_range(p->ext_factor, 0.0, 1.0) &&
+                                            in_range(p->beta_fast, 0x1p-100, 0x1p+100) &&
+                                            in_range(p->beta_slow, 0x1p-100, 0x1p+100));
 }
 
 bool vb_rope_freqs(const vb_rope_params *p, double *freq, double *mscale) {
@@ -66,16 +68,16 @@ bool vb_rope_freqs(const vb_rope_params *p, double *freq, double *mscale) {
     for (size_t i = 0; i < n; i++) {
         double part = (double)(2 * i) / (double)p->n_rot;
         freq[i] = vb_exp2_f64(-(part * log2_base));
-        if (p->factors != NULL) {
+        if (p->kind == VB_ROPE_KIND_FACTORS) {
             freq[i] = freq[i] / (double)p->factors[i];
         }
     }
     *mscale = p->attn_factor;
-    if (p->scaling == VB_ROPE_SCALING_LINEAR) {
+    if (p->kind == VB_ROPE_KIND_LINEAR) {
         for (size_t i = 0; i < n; i++) {
             freq[i] = freq[i] / p->factor;
         }
-    } else if (p->scaling == VB_ROPE_SCALING_YARN) {
+    } else if (p->kind == VB_ROPE_KIND_YARN) {
         yarn_scale(p, freq, mscale);
     }
     for (size_t i = 0; i < n; i++) {

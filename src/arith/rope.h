@@ -16,24 +16,24 @@
 /* The largest frequency: positions stay below 2^22, so angles stay inside VB_TRIG_MAX. */
 #define VB_ROPE_FREQ_MAX 2.0
 
-typedef enum vb_rope_scaling {
-    VB_ROPE_SCALING_NONE,   /* also llama3's, which comes as a tensor of factors */
-    VB_ROPE_SCALING_LINEAR, /* frequencies divided by factor */
-    VB_ROPE_SCALING_YARN
-} vb_rope_scaling;
+typedef enum vb_rope_kind {
+    VB_ROPE_KIND_NONE,
+    VB_ROPE_KIND_LINEAR,  /* frequencies divided by factor */
+    VB_ROPE_KIND_FACTORS, /* llama3: each frequency divided by its own, from the file */
+    VB_ROPE_KIND_YARN
+} vb_rope_kind;
 
 typedef struct vb_rope_params {
     size_t n_rot; /* dimensions rotated: even, 2 .. VB_MODEL_HEAD_DIM_MAX */
     double base;  /* 1.5 .. 2^100 */
-    vb_rope_scaling scaling;
+    vb_rope_kind kind;
     double factor;        /* linear, yarn: >= 1 */
     size_t ctx_orig;      /* yarn: trained context, tokens */
     double ext_factor;    /* yarn: 1 unless the file says otherwise */
     double attn_factor;   /* multiplies cos and sin; 1 unless the file says otherwise */
     double beta_fast;     /* yarn: 32 */
     double beta_slow;     /* yarn: 1 */
-    const float *factors; /* [n_rot / 2] from the file (rope_freqs.weight), or NULL; each
-                             unscaled frequency is divided by its factor, before scaling */
+    const float *factors; /* factors: [n_rot / 2], the tensor rope_freqs.weight; else unused */
 } vb_rope_params;
 
 /* Fills freq[n_rot / 2] and *mscale. False, outputs undefined, when a parameter is outside the

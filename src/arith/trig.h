@@ -1,7 +1,7 @@
 /*
  * The binary64 functions behind the rotary table (spec/arithmetic.md section 8), from
- * +, -, *, / and bit operations. They are computed once per model, so they are written for
- * accuracy and plainness, not for lanes.
+ * +, -, *, / and bit operations, and the square root. They run once per model, position or row,
+ * so they are written for accuracy and plainness, not for lanes.
  *
  * Pure; any thread.
  */
