@@ -80,7 +80,7 @@ static inline bool vb_cursor_bytes(vb_cursor *c, size_t n, const uint8_t **out) 
     return true;
 }
 static inline bool vb_cursor_u8(vb_cursor *c, uint8_t *out) {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     if (!vb_cursor_bytes(c, 1, &p)) {
         return false;
     }
@@ -88,7 +88,7 @@ static inline bool vb_cursor_u8(vb_cursor *c, uint8_t *out) {
     return true;
 }
 static inline bool vb_cursor_u16le(vb_cursor *c, uint16_t *out) {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     if (!vb_cursor_bytes(c, 2, &p)) {
         return false;
     }
@@ -96,7 +96,7 @@ static inline bool vb_cursor_u16le(vb_cursor *c, uint16_t *out) {
     return true;
 }
 static inline bool vb_cursor_u32le(vb_cursor *c, uint32_t *out) {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     if (!vb_cursor_bytes(c, 4, &p)) {
         return false;
     }
@@ -104,7 +104,7 @@ static inline bool vb_cursor_u32le(vb_cursor *c, uint32_t *out) {
     return true;
 }
 static inline bool vb_cursor_u64le(vb_cursor *c, uint64_t *out) {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     if (!vb_cursor_bytes(c, 8, &p)) {
         return false;
     }

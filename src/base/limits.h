@@ -14,6 +14,7 @@
 #define VB_GGUF_ARRAY_ITEMS_MAX (1u << 24)  /* items of one array value */
 #define VB_GGUF_DIMS_MAX 4u
 #define VB_GGUF_ALIGNMENT_BYTES_MAX (1u << 16)
+#define VB_GGUF_META_BYTES_MAX (1u << 29) /* everything before the tensor data of one file */
 
 /* Models */
 #define VB_MODEL_LAYERS_MAX 512u

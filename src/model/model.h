@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arith/rope.h"
 #include "base/error.h"
 #include "gguf/gguf.h"
 #include "kernels/kernels.h"
@@ -22,13 +23,6 @@
 typedef struct vb_model vb_model;
 typedef struct vb_session vb_session;
 typedef struct vb_workspace vb_workspace;
-
-typedef enum vb_rope_scaling {
-    VB_ROPE_SCALING_NONE,
-    VB_ROPE_SCALING_LINEAR,
-    VB_ROPE_SCALING_YARN,
-    VB_ROPE_SCALING_FACTORS /* llama3: the file's rope_freqs.weight */
-} vb_rope_scaling;
 
 typedef struct vb_model_config {
     char arch[32]; /* "llama", "qwen2" */
@@ -38,6 +32,7 @@ typedef struct vb_model_config {
     double rope_base;
     vb_rope_style rope_style;
     vb_rope_scaling rope_scaling;
+    bool rope_factors; /* the file has rope_freqs.weight (llama3) */
     double rope_factor;
     size_t rope_ctx_orig;
     double yarn_ext_factor, yarn_attn_factor, yarn_beta_fast, yarn_beta_slow;

@@ -1,0 +1,153 @@
+#include "verify/generation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "receipt/digests.h"
+#include "receipt/trace.h"
+
+struct vb_generation {
+    vb_generation_options o;
+    uint32_t stop_tokens[VB_STOP_TOKENS_MAX];
+    vb_sampler *sampler;
+    vb_stop *stop;
+    vb_stream stream;
+    vb_trace trace;
+    vb_buf text;
+    size_t text_fed;  /* bytes of text that the stop matcher has seen */
+    uint32_t *tokens; /* [tokens_max] */
+    size_t n_tokens;
+    bool ended;
+    vb_finish finish;
+};
+
+vb_err vb_generation_open(const vb_generation_options *o, vb_generation **out, vb_error *e) {
+    VB_ASSERT(o->tokens_max >= 1 && o->n_stop_tokens <= VB_STOP_TOKENS_MAX);
+    vb_generation *g = calloc(1, sizeof *g);
+    if (!g) {
+        return vb_fail(e, VB_ENOMEM, "no memory for a generation");
+    }
+    vb_err err;
+    g->o = *o;
+    if (o->n_stop_tokens) {
+        memcpy(g->stop_tokens, o->stop_tokens, o->n_stop_tokens * sizeof *g->stop_tokens);
+    }
+    g->text = vb_buf_make(VB_TEXT_BYTES_MAX);
+    vb_stream_init(&g->stream, false, false);
+    vb_trace_begin(&g->trace);
+    g->tokens = malloc(o->tokens_max * sizeof *g->tokens);
+    if (!g->tokens) {
+        err = vb_fail(e, VB_ENOMEM, "no memory for %zu tokens", o->tokens_max);
+        goto fail;
+    }
+    if ((err = vb_sampler_open(o->kernels, o->n_vocab, &g->sampler, e)) ||
+        (err = vb_sampler_begin(g->sampler, o->sampling, o->prompt, o->n_prompt, e)) ||
+        (err = vb_stop_open(o->stop_strings, o->n_stop_strings, &g->stop, e))) {
+        goto fail;
+    }
+    *out = g;
+    return VB_OK;
+fail:
+    vb_generation_close(g);
+    return err;
+}
+
+void vb_generation_close(vb_generation *g) {
+    if (g) {
+        vb_sampler_close(g->sampler);
+        vb_stop_close(g->stop);
+        vb_buf_free(&g->text);
+        free(g->tokens);
+        free(g);
+    }
+}
+
+static bool ends(const vb_generation *g, uint32_t token) {
+    for (size_t i = 0; i < g->o.n_stop_tokens; i++) {
+        if (g->stop_tokens[i] == token) {
+            return true;
+        }
+    }
+    return vb_tokenizer_is_eog(g->o.tokenizer, token);
+}
+
+/* Shows the stop matcher the text that is new; true when a stop string is complete. */
+static bool stop_matched(vb_generation *g) {
+    bool matched = vb_stop_feed(g->stop, g->text.data ? g->text.data + g->text_fed : NULL,
+                                g->text.len - g->text_fed);
+    g->text_fed = g->text.len;
+    return matched;
+}
+
+static void end(vb_generation *g, vb_finish finish) {
+    vb_stop_state s = vb_stop_get(g->stop);
+    if (s.matched) {
+        g->text.len = (size_t)s.safe_bytes;
+    }
+    g->ended = true;
+    g->finish = finish;
+}
+
+/* The text of one more token, and whether the answer ends with it. */
+static vb_err take_token(vb_generation *g, uint32_t token, vb_error *e) {
+    vb_err err;
+    const bool last = ends(g, token);
+    if (!last && (err = vb_stream_push(&g->stream, g->o.tokenizer, token, &g->text, e))) {
+        return err;
+    }
+    if (stop_matched(g)) {
+        end(g, VB_FINISH_STOP);
+        return VB_OK;
+    }
+    if (last || g->n_tokens == g->o.tokens_max) {
+        /* What is left of an unfinished character may complete a stop string too. */
+        if ((err = vb_stream_finish(&g->stream, &g->text, e))) {
+            return err;
+        }
+        end(g, stop_matched(g) || last ? VB_FINISH_STOP : VB_FINISH_LENGTH);
+    }
+    return VB_OK;
+}
+
+vb_err vb_generation_step(vb_generation *g, const float *logits, uint32_t *token, vb_error *e) {
+    VB_ASSERT(!g->ended);
+    vb_choice choice;
+    const uint64_t t = g->n_tokens;
+    vb_err err = vb_sampler_draw(g->sampler, logits, vb_draw_number(g->o.seed, t), &choice, e);
+    if (err) {
+        return err;
+    }
+    uint8_t leaf[VB_SHA256_BYTES];
+    vb_trace_leaf(t, choice.token, logits, g->o.n_vocab, leaf);
+    vb_trace_add(&g->trace, leaf);
+    vb_sampler_accept(g->sampler, choice.token);
+    g->tokens[g->n_tokens++] = choice.token;
+    *token = choice.token;
+    return take_token(g, choice.token, e);
+}
+
+bool vb_generation_ended(const vb_generation *g, vb_finish *finish) {
+    if (g->ended && finish) {
+        *finish = g->finish;
+    }
+    return g->ended;
+}
+
+const uint32_t *vb_generation_tokens(const vb_generation *g, size_t *n) {
+    *n = g->n_tokens;
+    return g->tokens;
+}
+
+const char *vb_generation_text(const vb_generation *g, size_t *n_bytes) {
+    *n_bytes = g->ended ? g->text.len : (size_t)vb_stop_get(g->stop).safe_bytes;
+    return g->text.data ? (const char *)g->text.data : "";
+}
+
+void vb_generation_trace_root(const vb_generation *g, uint8_t root[VB_SHA256_BYTES]) {
+    vb_trace_root(&g->trace, root);
+}
+
+const float *vb_generation_logits(const vb_generation *g) {
+    return vb_sampler_logits(g->sampler);
+}

@@ -1,0 +1,58 @@
+/*
+ * The generation rule (spec/sampling.md, "Generation"): logits in, one token out, its text, its
+ * trace leaf, and whether the answer ends here. The engine feeds it logits as they come, the
+ * replay feeds it those of a batched pass: both therefore decide alike.
+ *
+ * Owner: open/close; tokenizer, kernels, stop strings are borrowed until close. Thread rule: one
+ * thread at a time. No allocation per token but the growth of the text.
+ */
+#ifndef VB_VERIFY_GENERATION_H
+#define VB_VERIFY_GENERATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "kernels/kernels.h"
+#include "receipt/receipt.h"
+#include "sample/sample.h"
+#include "sample/stop.h"
+#include "tokenizer/tokenizer.h"
+
+typedef struct vb_generation_options {
+    const vb_kernels *kernels;
+    const vb_tokenizer *tokenizer;
+    size_t n_vocab;              /* logits per step */
+    const vb_sampling *sampling; /* copied */
+    const uint32_t *prompt;      /* copied in effect: only counts are kept */
+    size_t n_prompt;
+    uint8_t seed[32];  /* S_i of spec/receipt.md */
+    size_t tokens_max; /* >= 1 */
+    const vb_stop_string *stop_strings;
+    size_t n_stop_strings;
+    const uint32_t *stop_tokens;
+    size_t n_stop_tokens;
+} vb_generation_options;
+
+typedef struct vb_generation vb_generation;
+
+VB_MUST_CHECK vb_err vb_generation_open(const vb_generation_options *o, vb_generation **out,
+                                        vb_error *e);
+void vb_generation_close(vb_generation *g);
+
+/* One step from logits[n_vocab]; not to be called after the end. */
+VB_MUST_CHECK vb_err vb_generation_step(vb_generation *g, const float *logits, uint32_t *token,
+                                        vb_error *e);
+
+/* False until the answer has ended; then *finish, if not NULL, says why. */
+bool vb_generation_ended(const vb_generation *g, vb_finish *finish);
+const uint32_t *vb_generation_tokens(const vb_generation *g, size_t *n);
+/* The text that is certain not to be part of a stop string; all of it after the end. */
+const char *vb_generation_text(const vb_generation *g, size_t *n_bytes);
+void vb_generation_trace_root(const vb_generation *g, uint8_t root[32]);
+/* Logits of the last step after bias and penalties, [n_vocab]. */
+const float *vb_generation_logits(const vb_generation *g);
+
+#endif

@@ -1,0 +1,48 @@
+"""Adds up ctest's JUnit files: failed and skipped tests by name, then
+'N passed, M failed, K skipped'. The cases inside a cmocka program are counted one by one.
+
+usage: summary.py BUILDS_FAILED FILE.xml...
+"""
+import re
+import sys
+import xml.etree.ElementTree as ET
+
+CMOCKA = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] ?(\S+)?$", re.M)
+
+
+def main():
+    passed, failed, skipped = 0, int(sys.argv[1]), 0
+    for path in sys.argv[2:]:
+        suite = path.rsplit("/", 1)[-1].removesuffix(".xml")
+        for case in ET.parse(path).getroot().iter("testcase"):
+            name = f"{suite}: {case.get('name')}"
+            text = case.findtext("system-out") or ""
+            status = case.get("status")
+            cells = CMOCKA.findall(text)
+            oks = {n for s, n in cells if s == "OK"}
+            fails = {n for s, n in cells if s == "FAILED" and n}
+            skips = {n for s, n in cells if s == "SKIPPED" and n}
+            if status == "notrun" or case.find("skipped") is not None:
+                skipped += 1
+                reason = text.strip().splitlines()
+                print(f"SKIPPED {name}: {reason[-1] if reason else 'no reason given'}")
+                continue
+            for s in sorted(skips):
+                reason = re.findall(r"SKIPPED,? ([^\n]*)", text)
+                print(f"SKIPPED {name}/{s}: {reason[0] if reason else 'no reason given'}")
+            passed += len(oks - skips - fails)
+            skipped += len(skips)
+            if status == "fail":
+                failed += max(1, len(fails))
+                print(f"FAILED {name} {' '.join(sorted(fails))}")
+                print("\n".join("    " + line for line in text.strip().splitlines()[-40:]))
+            elif not oks and not skips:
+                passed += 1
+    if passed + failed == 0:
+        failed += 1
+        print("FAILED no test ran")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+sys.exit(main())
