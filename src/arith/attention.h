@@ -1,5 +1,5 @@
 /*
- * The key-value cache and attention (spec/arithmetic.md section 9), on the page layout that
+ * The key-value cache and attention (spec/arithmetic.md section 6), on the page layout that
  * kernels.h fixes: a page holds 256 positions of one KV head as binary16 bit patterns,
  * keys [16 tiles][head_dim][16 keys], values [256][head_dim].
  *

@@ -1,6 +1,6 @@
 /*
  * Floats as bit patterns, and the float formats of weights. Everything here is exact except
- * vb_f32_to_f16, which rounds to nearest, ties to even (spec/arithmetic.md section 2).
+ * vb_f32_to_f16, which rounds to nearest, ties to even (spec/arithmetic.md section 6).
  *
  * Pure; any thread.
  */

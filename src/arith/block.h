@@ -1,6 +1,6 @@
 /*
  * Weight blocks: 32 consecutive values of a row, decoded from the file's bytes into integers
- * and scales (spec/arithmetic.md section 4, "Weight formats").
+ * and scales (spec/arithmetic.md section 3.1).
  *
  * Pure; any thread. Reads exactly the bytes of the block's own format block.
  */
@@ -25,7 +25,7 @@ typedef struct vb_block {
  * format of those that vb_wtype_computes. */
 void vb_block_decode(vb_wtype type, const uint8_t *row, size_t b, vb_block *out);
 
-/* The block's values as f32 (section 4, "Values"): s * w, or (s * sc) * w, then + m. */
+/* The block's values as f32 (section 3.3): s * w, or (s * sc) * w, then + m. */
 void vb_block_values(const vb_block *block, float *out);
 
 /* The scale and minimum pair j (0..7) of a Q4_K or Q5_K block's 12 packed bytes, each 0..63. */

@@ -1,5 +1,5 @@
 /*
- * exp and SiLU in binary32 (spec/arithmetic.md section 3): only +, -, *, /, comparisons and
+ * exp and SiLU in binary32 (spec/arithmetic.md sections 5.1, 5.2): only +, -, *, /, comparisons and
  * integer operations on bits, without branches, so that every instruction set computes them
  * lane by lane with equal bits. Inline for that reason: a loop over vb_exp vectorises.
  *

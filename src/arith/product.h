@@ -1,5 +1,5 @@
 /*
- * Activations to integers, and the two products (spec/arithmetic.md sections 5 to 7).
+ * Activations to integers, and the two products (spec/arithmetic.md sections 2 to 4).
  *
  * Pure; any thread.
  */

@@ -1,5 +1,5 @@
 /*
- * Rotary position embedding (spec/arithmetic.md section 8): frequencies in binary64, one row of
+ * Rotary position embedding (spec/arithmetic.md section 5.6): frequencies in binary64, one row of
  * cosines and sines per position in binary32, and the rotation of one pair.
  *
  * Pure; any thread.

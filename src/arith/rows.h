@@ -1,5 +1,5 @@
 /*
- * What is done to rows of activations between products (spec/arithmetic.md sections 7 and 10).
+ * What is done to rows of activations between products (spec/arithmetic.md sections 5 and 7).
  *
  * Pure; any thread.
  */

@@ -1,5 +1,5 @@
 /*
- * The binary64 functions behind the rotary table (spec/arithmetic.md section 8), from
+ * The binary64 functions behind the rotary table (spec/arithmetic.md section 5.5), from
  * +, -, *, / and bit operations, and the square root. They run once per model, position or row,
  * so they are written for accuracy and plainness, not for lanes.
  *

@@ -1,6 +1,6 @@
 /*
  * Weight formats: how many values one block of a row holds and how many bytes it
- * takes. The numbers are GGUF's tensor type ids (spec/arithmetic.md, "Weight formats").
+ * takes. The numbers are GGUF's tensor type ids (spec/arithmetic.md section 3.1).
  */
 #ifndef VB_ARITH_WTYPE_H
 #define VB_ARITH_WTYPE_H
