@@ -1,9 +1,8 @@
 /*
- * Radix selection over weights. The first level has 64 buckets an octave, because weights are
- * exponentials: equal buckets would put nearly every token of a vocabulary into one. Further
- * levels split the one bucket that holds the cut into 1024 equal parts, until few values are left
- * or all are equal. Tokens far below the maximum are set aside at first, since they rarely
- * matter: only a cut that reaches them brings them back.
+ * Radix selection over weights. One pass counts and sums the weights of each octave, because
+ * weights are exponentials: the octave that holds a cut is then known, and only tokens from there
+ * up are looked at again. That octave is split into equal parts, and the part that holds the cut
+ * again, until few weights are left or all are equal.
  */
 #include "sample/truncate.h"
 
@@ -14,15 +13,11 @@
 #include "sample/wide.h"
 
 enum {
-    SUB_BITS = 6,
-    SUB = 1 << SUB_BITS,
-    BUCKETS = (40 - SUB_BITS + 2) * SUB, /* weights up to 2^40, which opens the last octave */
-    DIGIT_BITS = 10,
+    OCTAVES = 65, /* [0] holds zero, [1 + e] the weights in [2^e, 2^(e + 1)) */
+    LANES = 4,    /* histograms filled in turn: an addition need not wait for the one before */
+    PART_BITS = 10,
     SORT_MAX = 32
 };
-
-/* Weights below 2^-12 of the maximum are looked at only when needed. */
-#define FIRST_FLOOR (VB_WEIGHT_ONE >> 12)
 
 typedef struct bin {
     uint64_t sum;
@@ -35,9 +30,10 @@ struct vb_truncation {
     uint64_t floor;      /* candidates are the tokens with w >= floor */
     uint32_t *candidate; /* their ids, ascending */
     size_t n_candidates;
-    uint64_t candidate_sum;
-    uint64_t *narrow; /* weights of the bucket that is being refined */
-    bin bins[BUCKETS];
+    uint64_t candidate_sum; /* of their weights */
+    uint64_t *narrow;       /* weights among which a cut is sought */
+    bin octaves[OCTAVES];
+    bin parts[1 << PART_BITS];
 };
 
 /* A prefix of the order is wanted: the shortest with this count or this sum. */
@@ -46,22 +42,8 @@ typedef struct target {
     uint64_t sum;
 } target;
 
-static unsigned bucket_of(uint64_t w) {
-    if (w < SUB) {
-        return (unsigned)w;
-    }
-    unsigned e = 63u - (unsigned)__builtin_clzll(w);
-    return ((e - SUB_BITS + 1) << SUB_BITS) + (unsigned)(w >> (e - SUB_BITS) & (SUB - 1));
-}
-
-/* The lowest weight of a bucket; it spans 2^*shift weights. */
-static uint64_t bucket_low(unsigned b, unsigned *shift) {
-    if (b < SUB) {
-        *shift = 0;
-        return b;
-    }
-    *shift = (b >> SUB_BITS) - 1;
-    return (uint64_t)(SUB + (b & (SUB - 1))) << *shift;
+static unsigned octave_of(uint64_t w) {
+    return 63u - (unsigned)__builtin_clzll(w << 1 | 1);
 }
 
 static void bins_clear(bin *bins, size_t n) {
@@ -138,43 +120,52 @@ static vb_cut cut_few(uint64_t *v, size_t n, const target *want, const bin *abov
     return cut;
 }
 
-/* The cut that reaches the target, which lies among the candidates. */
+/* The same inside n weights of any value; v is overwritten. */
+static vb_cut cut_among(vb_truncation *t, uint64_t *v, size_t n, const target *want, bin above) {
+    while (n > SORT_MAX) {
+        uint64_t low = v[0], high = v[0];
+        for (size_t i = 1; i < n; i++) {
+            low = v[i] < low ? v[i] : low;
+            high = v[i] > high ? v[i] : high;
+        }
+        if (low == high) {
+            return cut_equal(low, want, &above);
+        }
+        unsigned bits = octave_of(high - low);
+        unsigned shift = bits > PART_BITS ? bits - PART_BITS : 0;
+        unsigned parts = (unsigned)((high - low) >> shift) + 1;
+        bins_clear(t->parts, parts);
+        for (size_t i = 0; i < n; i++) {
+            bin_add(&t->parts[(v[i] - low) >> shift], v[i]);
+        }
+        unsigned b = bins_walk(t->parts, parts, want, &above);
+        size_t left = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint64_t w = v[i];
+            v[left] = w;
+            left += (w - low) >> shift == b;
+        }
+        n = left;
+    }
+    return cut_few(v, n, want, &above);
+}
+
+/* The cut that reaches the target; all weights together reach it. */
 static vb_cut cut_at(vb_truncation *t, const target *want) {
     bin above = {0, 0};
-    bins_clear(t->bins, BUCKETS);
-    for (size_t i = 0; i < t->n_candidates; i++) {
-        uint64_t w = t->w[t->candidate[i]];
-        bin_add(&t->bins[bucket_of(w)], w);
+    unsigned octave = bins_walk(t->octaves, OCTAVES, want, &above);
+    VB_ASSERT(octave > 0);
+    uint64_t low = (uint64_t)1 << (octave - 1);
+    if (t->floor > low) {
+        gather(t, low);
     }
-    unsigned b = bins_walk(t->bins, BUCKETS, want, &above);
-    unsigned shift;
-    uint64_t low = bucket_low(b, &shift);
-    uint64_t *v = t->narrow;
     size_t n = 0;
     for (size_t i = 0; i < t->n_candidates; i++) {
         uint64_t w = t->w[t->candidate[i]];
-        v[n] = w;
-        n += (w - low) >> shift == 0;
+        t->narrow[n] = w;
+        n += w >> (octave - 1) == 1;
     }
-    while (shift > 0 && n > SORT_MAX) {
-        unsigned next = shift > DIGIT_BITS ? shift - DIGIT_BITS : 0;
-        unsigned parts = 1u << (shift - next);
-        bins_clear(t->bins, parts);
-        for (size_t i = 0; i < n; i++) {
-            bin_add(&t->bins[(v[i] - low) >> next], v[i]);
-        }
-        b = bins_walk(t->bins, parts, want, &above);
-        low += (uint64_t)b << next;
-        shift = next;
-        size_t kept = 0;
-        for (size_t i = 0; i < n; i++) {
-            uint64_t w = v[i];
-            v[kept] = w;
-            kept += (w - low) >> shift == 0;
-        }
-        n = kept;
-    }
-    return shift == 0 ? cut_equal(low, want, &above) : cut_few(v, n, want, &above);
+    return cut_among(t, t->narrow, n, want, above);
 }
 
 vb_err vb_truncation_open(size_t n_vocab, vb_truncation **out, vb_error *e) {
@@ -201,12 +192,21 @@ void vb_truncation_close(vb_truncation *t) {
     }
 }
 
-/* All tokens with a weight. */
-static vb_cut cut_none(const uint64_t *w, size_t n) {
+/* Fills the octaves; the cut that keeps every token with a weight. */
+static vb_cut cut_none(vb_truncation *t) {
+    bin lanes[LANES][OCTAVES] = {{{0, 0}}};
+    for (size_t i = 0; i < t->n_vocab; i++) {
+        bin_add(&lanes[i % LANES][octave_of(t->w[i])], t->w[i]);
+    }
     vb_cut cut = {1, UINT32_MAX, 0, 0};
-    for (size_t i = 0; i < n; i++) {
-        cut.total += w[i];
-        cut.kept += w[i] != 0;
+    for (size_t o = 0; o < OCTAVES; o++) {
+        t->octaves[o] = (bin){0, 0};
+        for (size_t l = 0; l < LANES; l++) {
+            t->octaves[o].sum += lanes[l][o].sum;
+            t->octaves[o].count += lanes[l][o].count;
+        }
+        cut.total += t->octaves[o].sum;
+        cut.kept += o > 0 ? t->octaves[o].count : 0;
     }
     return cut;
 }
@@ -216,26 +216,14 @@ vb_cut vb_truncation_apply(vb_truncation *t, const uint64_t *w, uint32_t top_k, 
     VB_ASSERT(top_p >= 1 && top_p <= VB_FIXED_POINT_ONE && min_p <= VB_FIXED_POINT_ONE);
     t->w = w;
     t->floor = UINT64_MAX;
-    vb_cut cut = cut_none(w, t->n_vocab);
-    bool by_k = top_k != 0 && top_k < cut.kept;
-    bool by_p = top_p < VB_FIXED_POINT_ONE;
-    if (by_k || by_p) {
-        gather(t, FIRST_FLOOR);
-    }
-    if (by_k) {
-        if (top_k > t->n_candidates) {
-            gather(t, 1);
-        }
+    vb_cut cut = cut_none(t);
+    if (top_k != 0 && top_k < cut.kept) {
         cut = cut_at(t, &(target){top_k, UINT64_MAX});
     }
-    if (by_p) {
+    if (top_p < VB_FIXED_POINT_ONE) {
         /* The shortest prefix of all tokens is the shortest prefix of what top-k left: the order
          * is the same, and the sum wanted is no more than what top-k left. */
-        uint64_t sum = vb_wide_share(top_p, cut.total);
-        if (sum > t->candidate_sum) {
-            gather(t, 1);
-        }
-        cut = cut_at(t, &(target){UINT64_MAX, sum});
+        cut = cut_at(t, &(target){UINT64_MAX, vb_wide_share(top_p, cut.total)});
     }
     uint64_t floor = min_p << 8; /* w * 2^32 >= min_p * 2^40 */
     if (floor > cut.weight) {
