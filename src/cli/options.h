@@ -29,11 +29,11 @@ typedef struct vb_opt {
     char letter;      /* 0: none */
     const char *name; /* long name without dashes */
     vb_opt_kind kind;
-    void *to;         /* bool, const char *, uint64_t, double or vb_opt_list, by kind */
+    void *to; /* bool, const char *, uint64_t, double or vb_opt_list, by kind */
     const char *metavar;
     const char *help;
-    double min, max;  /* VB_OPT_REAL and VB_OPT_UINT; both 0: any */
-    bool *given;      /* NULL, or set to true when the option appears */
+    double min, max; /* VB_OPT_REAL and VB_OPT_UINT; both 0: any */
+    bool *given;     /* NULL, or set to true when the option appears */
 } vb_opt;
 
 typedef struct vb_command_spec {

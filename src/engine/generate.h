@@ -37,6 +37,7 @@ typedef struct vb_generate_stats {
 
 /* Runs until the generation has ended. The session then holds the prompt and all tokens but the
  * last. On an error the generation keeps what it had. */
-VB_MUST_CHECK vb_err vb_generate(const vb_generate_options *o, vb_generate_stats *stats, vb_error *e);
+VB_MUST_CHECK vb_err vb_generate(const vb_generate_options *o, vb_generate_stats *stats,
+                                 vb_error *e);
 
 #endif

@@ -151,3 +151,36 @@ void vb_generation_trace_root(const vb_generation *g, uint8_t root[VB_SHA256_BYT
 const float *vb_generation_logits(const vb_generation *g) {
     return vb_sampler_logits(g->sampler);
 }
+
+vb_err vb_receipt_generation(const vb_receipt *r, uint32_t choice, const vb_model *m,
+                             const vb_tokenizer *t, vb_stop_string stops[VB_STOP_STRINGS_MAX],
+                             vb_generation_options *out, vb_error *e) {
+    const vb_receipt_request *q = &r->request;
+    const size_t n_vocab = vb_model_get_config(m)->n_vocab;
+    if (q->ctx_tokens <= r->prompt.n_tokens) {
+        return vb_fail(e, VB_EINVAL, "the prompt has %zu tokens and the context only %u",
+                       r->prompt.n_tokens, q->ctx_tokens);
+    }
+    vb_err err = vb_sampling_check(&q->sampling, n_vocab, e);
+    if (err) {
+        return err;
+    }
+    const size_t room = q->ctx_tokens - r->prompt.n_tokens;
+    *out = (vb_generation_options){
+        .kernels = vb_model_kernels(m),
+        .tokenizer = t,
+        .n_vocab = n_vocab,
+        .sampling = &q->sampling,
+        .prompt = r->prompt.tokens,
+        .n_prompt = r->prompt.n_tokens,
+        .tokens_max = q->max_tokens < room ? q->max_tokens : room,
+        .stop_strings = stops,
+        .n_stop_strings = q->n_stop_strings,
+        .stop_tokens = q->stop_tokens,
+        .n_stop_tokens = q->n_stop_tokens,
+    };
+    for (size_t i = 0; i < q->n_stop_strings; i++) {
+        stops[i] = (vb_stop_string){q->stop_strings[i].p, q->stop_strings[i].len};
+    }
+    return vb_receipt_seed(r, choice, out->seed, e);
+}

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "kernels/kernels.h"
+#include "model/model.h"
 #include "receipt/receipt.h"
 #include "sample/sample.h"
 #include "sample/stop.h"
@@ -54,5 +55,14 @@ const char *vb_generation_text(const vb_generation *g, size_t *n_bytes);
 void vb_generation_trace_root(const vb_generation *g, uint8_t root[32]);
 /* Logits of the last step after bias and penalties, [n_vocab]. */
 const float *vb_generation_logits(const vb_generation *g);
+
+/* The options that a receipt's request stands for: how the engine generates choice `choice` and how
+ * the replay checks it. stops is the caller's memory for the stop strings; they and the prompt are
+ * borrowed from r. VB_EUNSUPPORTED, VB_EINVAL as vb_receipt_seed; VB_EINVAL when parameters are
+ * outside their ranges for this model. */
+VB_MUST_CHECK vb_err vb_receipt_generation(const vb_receipt *r, uint32_t choice, const vb_model *m,
+                                           const vb_tokenizer *t,
+                                           vb_stop_string stops[VB_STOP_STRINGS_MAX],
+                                           vb_generation_options *out, vb_error *e);
 
 #endif

@@ -1,0 +1,65 @@
+/* verbatim: picks the command. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/app.h"
+#include "cli/commands.h"
+#include "cli/progress.h"
+
+static const struct {
+    const char *name, *what;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", "answer one prompt, optionally with a receipt", vb_cmd_run},
+    {"chat", "talk with a model", vb_cmd_chat},
+    {"verify", "replay a receipt and give a verdict", vb_cmd_verify},
+    {"inspect", "metadata, tensors and memory of a model file", vb_cmd_inspect},
+    {"tokenize", "text to token ids, and back", vb_cmd_tokenize},
+    {"logits", "all logits of a prompt, as raw floats", vb_cmd_logits},
+    {"hash", "the digest that receipts name a model by", vb_cmd_hash},
+    {"bench", "speed of prefill and decode against the machine's limits", vb_cmd_bench},
+    {"version", "version, arithmetic and instruction sets", vb_cmd_version},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void usage(FILE *to) {
+    fprintf(
+        to,
+        "usage: verbatim COMMAND [OPTIONS]\n\n"
+        "Runs language models so that every answer can be checked, bit for bit.\n\ncommands:\n");
+    for (int i = 0; i < COMMANDS; i++) {
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].what);
+    }
+    fprintf(to, "\n'verbatim COMMAND --help' lists a command's options.\n");
+}
+
+int main(int argc, char **argv) {
+    vb_interrupt_install();
+    if (argc < 2) {
+        usage(stderr);
+        return VB_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return VB_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        argv[1][0] = 0;
+        return vb_cmd_version(1, argv + 1);
+    }
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            int status = commands[i].run(argc - 1, argv + 1);
+            /* Output that could not be written is a failure, not a success nobody saw. */
+            if ((fflush(stdout) != 0 || ferror(stdout)) && status == VB_EXIT_OK) {
+                fprintf(stderr, "verbatim %s: writing to standard output failed\n", argv[1]);
+                return VB_EXIT_FAILED;
+            }
+            return status;
+        }
+    }
+    fprintf(stderr, "verbatim: there is no command '%s'\n", argv[1]);
+    usage(stderr);
+    return VB_EXIT_USAGE;
+}
