@@ -1,0 +1,84 @@
+"""python3 -m verbatim_ref logits|sample|vectors ..."""
+
+import argparse
+import hashlib
+import sys
+
+from . import digests, gguf, model, sampling
+
+
+def _ids(text):
+    return [int(t) for t in text.split(",")]
+
+
+def _logits(args):
+    session = model.Session(model.Model(gguf.load(args.model)))
+    raw = digests.f32_bytes(session.forward(args.tokens))
+    if args.output:
+        with open(args.output, "wb") as f:
+            f.write(raw)
+    print(hashlib.sha256(raw).hexdigest())
+
+
+def _sample(args):
+    """Prints one line a token: index, id, weight, total, kept; then the trace root."""
+    session = model.Session(model.Model(gguf.load(args.model)))
+    params = sampling.Params(
+        args.temp, args.top_k, sampling.fixed_point(args.top_p), sampling.fixed_point(args.min_p),
+        args.presence_penalty, args.frequency_penalty, args.repetition_penalty)
+    seed = digests.seed_fixed(args.seed, 0)
+    output, leaves, pending = [], [], args.tokens
+    for t in range(args.n):
+        logits = session.forward(pending)[-1]
+        u = digests.draw_number(seed, t)
+        c = sampling.draw(logits, params, u, args.tokens, output)
+        print(t, c.token, c.weight, c.total, c.kept)
+        leaves.append(digests.trace_leaf(t, c.token, logits))
+        output.append(c.token)
+        pending = [c.token]
+    print("trace", digests.trace_root(leaves).hex())
+
+
+def _vectors(args):
+    from . import vectors
+
+    if args.action == "generate":
+        vectors.generate(args.dir, args.models)
+        return
+    failed = vectors.check(args.dir, args.models)
+    if failed:
+        sys.exit(1)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="verbatim_ref", description=__doc__)
+    sub = parser.add_subparsers(required=True)
+    p = sub.add_parser("logits", help="logits after each token; prints their SHA-256")
+    p.add_argument("model")
+    p.add_argument("--tokens", type=_ids, required=True)
+    p.add_argument("-o", "--output", help="raw f32le [tokens][vocabulary]")
+    p.set_defaults(run=_logits)
+    p = sub.add_parser("sample", help="draw tokens with a fixed seed")
+    p.add_argument("model")
+    p.add_argument("--tokens", type=_ids, required=True)
+    p.add_argument("-n", type=int, default=16)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--temp", type=float, default=0.0)
+    p.add_argument("--top-k", type=int, default=0)
+    p.add_argument("--top-p", type=float, default=1.0)
+    p.add_argument("--min-p", type=float, default=0.0)
+    p.add_argument("--presence-penalty", type=float, default=0.0)
+    p.add_argument("--frequency-penalty", type=float, default=0.0)
+    p.add_argument("--repetition-penalty", type=float, default=1.0)
+    p.set_defaults(run=_sample)
+    p = sub.add_parser("vectors", help="generate or check the vectors of a folder")
+    p.add_argument("action", choices=["generate", "check"])
+    p.add_argument("dir")
+    p.add_argument("--models", action="append", default=[], help="folder with model files")
+    p.set_defaults(run=_vectors)
+    args = parser.parse_args()
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()
