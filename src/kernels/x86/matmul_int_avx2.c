@@ -1,0 +1,404 @@
+/*
+ * Products with integer weights (spec/arithmetic.md section 3) by VPMADDUBSW: 8 rows in the
+ * lanes (a tile of 16 is two halves), up to 4 tokens in registers. VPMADDUBSW saturates its
+ * int16 pair sums, so every use here stays below 32768: |w| <= 128 with the sign moved to q
+ * gives 128 * 127 * 2 = 32512; raw 6-bit weights give 63 * 127 * 2 = 16002 a pair, 5-bit 7874,
+ * 4-bit 3810, and `run` pairs are added in int16 before they widen.
+ *
+ * Few tokens: weights are taken apart in registers as they stream from memory. Many: 256
+ * inputs of 16 rows are taken apart once into a buffer that all tokens share, and the
+ * accumulators rest in y between chunks, unchanged.
+ */
+#include <immintrin.h>
+
+#include "kernels/x86/internal.h"
+#include "kernels/x86/layout.h"
+
+enum { TOKENS = 4, CHUNK_BLOCKS = 8, ROWS = VB_ROW_TILE, HALF_ROWS = 8 };
+
+/* Where a block's weights are read from: a packed format, or the buffer of the same format. */
+typedef struct source {
+    vb_wtype type;
+    bool buffered;
+} source;
+
+/* 256 inputs of 16 rows, taken apart. */
+typedef struct buffer {
+    _Alignas(64) uint8_t w[CHUNK_BLOCKS][8][VB_X86_CHUNK_BYTES];
+    float s[CHUNK_BLOCKS][ROWS];
+    float m[CHUNK_BLOCKS][ROWS];
+    int32_t sub[CHUNK_BLOCKS][2][ROWS];
+} buffer;
+
+/* Tokens of a vb_act from some token and block on. */
+typedef struct tokens {
+    const int8_t *q;
+    const float *d, *du;
+    const int32_t *u, *u_lo;
+    size_t cols, blocks; /* strides from token to token */
+} tokens;
+
+VB_INLINE tokens tokens_at(const vb_act *x, size_t t, size_t b) {
+    size_t blocks = x->cols / VB_BLOCK, at = t * blocks + b;
+    return (tokens){x->q + at * VB_BLOCK, x->d + at, x->du + at, x->u + at,
+                    x->u_lo + at,         x->cols,   blocks};
+}
+
+VB_INLINE bool has_offset(vb_wtype type) {
+    return type == VB_Q4_1 || type == VB_Q5_1 || type == VB_Q4_K || type == VB_Q5_K;
+}
+/* What raw weights are above their values. */
+VB_INLINE int bias_of(vb_wtype type) {
+    return type == VB_Q4_0 ? 8 : type == VB_Q5_0 ? 16 : type == VB_Q6_K ? 32 : 0;
+}
+/* Pair sums that an int16 can add up. */
+VB_INLINE int run(vb_wtype type) {
+    switch (type) {
+    case VB_Q8_0: return 1;
+    case VB_Q6_K: return 2;
+    case VB_Q5_0:
+    case VB_Q5_1:
+    case VB_Q5_K: return 4;
+    default: return 8;
+    }
+}
+/* Blocks of a group are numbered n * parts(f) + c, n counted by a loop, c by unrolled code. */
+VB_INLINE int parts(source f) {
+    if (f.buffered) {
+        return 1;
+    }
+    return f.type == VB_Q4_K || f.type == VB_Q5_K ? 2 : f.type == VB_Q6_K ? 4 : 1;
+}
+
+VB_INLINE __m256i load(const void *p) {
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+VB_INLINE __m256i nibbles(__m256i v, bool high) {
+    return _mm256_and_si256(high ? _mm256_srli_epi16(v, 4) : v, _mm256_set1_epi8(15));
+}
+
+/* Bit j of each byte, moved to bit 4. */
+VB_INLINE __m256i fifth_bit(__m256i v, int j) {
+    __m256i moved;
+    switch (j) {
+    case 0: moved = _mm256_slli_epi16(v, 4); break;
+    case 1: moved = _mm256_slli_epi16(v, 3); break;
+    case 2: moved = _mm256_slli_epi16(v, 2); break;
+    case 3: moved = _mm256_slli_epi16(v, 1); break;
+    case 4: moved = v; break;
+    case 5: moved = _mm256_srli_epi16(v, 1); break;
+    case 6: moved = _mm256_srli_epi16(v, 2); break;
+    default: moved = _mm256_srli_epi16(v, 3); break;
+    }
+    return _mm256_and_si256(moved, _mm256_set1_epi8(16));
+}
+
+/* Bits 2c and 2c + 1 of each byte, moved to bits 4 and 5. */
+VB_INLINE __m256i top_bits(__m256i v, int c) {
+    __m256i moved;
+    switch (c) {
+    case 0: moved = _mm256_slli_epi16(v, 4); break;
+    case 1: moved = _mm256_slli_epi16(v, 2); break;
+    case 2: moved = v; break;
+    default: moved = _mm256_srli_epi16(v, 2); break;
+    }
+    return _mm256_and_si256(moved, _mm256_set1_epi8(48));
+}
+
+/* Chunk j of block (n, c) of a group: 8 rows x 4 weights; g is already at the half's rows
+ * (32 bytes into each chunk for the second). */
+VB_INLINE __m256i weights(source f, const uint8_t *g, size_t n, int c, int j) {
+    __m256i v;
+    if (f.buffered) {
+        return load(g + 512 * n + 64 * j);
+    }
+    switch (f.type) {
+    case VB_Q8_0: return load(g + 64 + 512 * n + 64 * j);
+    case VB_Q4_0: return nibbles(load(g + 64 + 256 * n + 64 * (j % 4)), j >= 4);
+    case VB_Q4_1: return nibbles(load(g + 128 + 256 * n + 64 * (j % 4)), j >= 4);
+    case VB_Q5_0:
+        v = nibbles(load(g + 64 + 256 * n + 64 * (j % 4)), j >= 4);
+        return _mm256_or_si256(v, fifth_bit(load(g + 576 + 64 * n), j));
+    case VB_Q5_1:
+        v = nibbles(load(g + 128 + 256 * n + 64 * (j % 4)), j >= 4);
+        return _mm256_or_si256(v, fifth_bit(load(g + 640 + 64 * n), j));
+    case VB_Q4_K: return nibbles(load(g + VB_X86_K_QUANTS + 512 * n + 64 * j), c == 1);
+    case VB_Q5_K:
+        v = load(g + VB_X86_K_HIGH + 64 * j);
+        v = fifth_bit(_mm256_srl_epi16(v, _mm_cvtsi32_si128((int)(2 * n))), c);
+        return _mm256_or_si256(v, nibbles(load(g + VB_X86_K_QUANTS + 512 * n + 64 * j), c == 1));
+    default:
+        v = nibbles(load(g + VB_X86_K_QUANTS + 1024 * n + 512 * (c % 2) + 64 * j), c >= 2);
+        return _mm256_or_si256(v, top_bits(load(g + VB_X86_K_HIGH + 512 * n + 64 * j), c));
+    }
+}
+
+VB_INLINE __m256 f16_lanes(const uint8_t *p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+VB_INLINE __m256 u8_lanes(const uint8_t *p) {
+    __m128i v = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(v));
+}
+
+/* s of block (n, c) for rows 8 half .. of a tile. */
+VB_INLINE __m256 scales(source f, const uint8_t *g, size_t n, int c, int half) {
+    if (f.buffered) {
+        return _mm256_load_ps(((const buffer *)(const void *)g)->s[n] + HALF_ROWS * half);
+    }
+    switch (f.type) {
+    case VB_Q4_K:
+    case VB_Q5_K:
+        return _mm256_mul_ps(f16_lanes(g + 16 * half),
+                             u8_lanes(g + VB_X86_K_SCALES + 16 * (2 * n + c) + 8 * half));
+    case VB_Q6_K: return f16_lanes(g + 16 * half);
+    default: return f16_lanes(g + 32 * n + 16 * half);
+    }
+}
+
+/* m of block (n, c) for 8 rows; the K formats' is minus dmin times their minimum. */
+VB_INLINE __m256 offsets(source f, const uint8_t *g, size_t n, int c, int half) {
+    if (f.buffered) {
+        return _mm256_load_ps(((const buffer *)(const void *)g)->m[n] + HALF_ROWS * half);
+    }
+    if (f.type == VB_Q4_K || f.type == VB_Q5_K) {
+        __m256 p = _mm256_mul_ps(f16_lanes(g + VB_X86_K_MIN + 16 * half),
+                                 u8_lanes(g + VB_X86_K_MINS + 16 * (2 * n + c) + 8 * half));
+        return _mm256_xor_ps(p, _mm256_set1_ps(-0.0f));
+    }
+    return f16_lanes(g + 64 + 32 * n + 16 * half);
+}
+
+/* The sub-scale of half-block h of block (n, c) for 8 rows. */
+VB_INLINE __m256i sub_scales(source f, const uint8_t *g, size_t n, int c, int half, int h) {
+    if (f.buffered) {
+        return load(((const buffer *)(const void *)g)->sub[n][h] + HALF_ROWS * half);
+    }
+    const uint8_t *p = g + VB_X86_K_SCALES + 16 * (2 * (4 * n + c) + h) + 8 * half;
+    return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
+}
+
+/* Sums of chunks [j_begin, j_end) of one block, raw weights: sum[t] for 8 rows and token t. */
+VB_INLINE void raw_sums(source f, int n_tokens, const uint8_t *g, size_t n, int c, int j_begin,
+                        int j_end, const tokens *x, size_t at, __m256i *sum) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i pairs[TOKENS];
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        sum[t] = _mm256_setzero_si256();
+    }
+    VB_UNROLL for (int j = j_begin; j < j_end; j++) {
+        __m256i w = weights(f, g, n, c, j);
+        __m256i magnitude = f.type == VB_Q8_0 ? _mm256_abs_epi8(w) : w;
+        bool opens = (j - j_begin) % run(f.type) == 0;
+        bool closes = (j - j_begin + 1) % run(f.type) == 0 || j + 1 == j_end;
+        VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+            const int8_t *p = x->q + t * x->cols + at * VB_BLOCK + 4 * j;
+            __m256i q = _mm256_set1_epi32(vb_x86_load_i32(p));
+            if (f.type == VB_Q8_0) {
+                q = _mm256_sign_epi8(q, w);
+            }
+            __m256i pair = _mm256_maddubs_epi16(magnitude, q);
+            pairs[t] = opens ? pair : _mm256_add_epi16(pairs[t], pair);
+            if (closes) {
+                sum[t] = _mm256_add_epi32(sum[t], _mm256_madd_epi16(pairs[t], ones));
+            }
+        }
+    }
+}
+
+/* isum of one block: raw sums less bias * u, halves of Q6_K under their own sub-scales. */
+VB_INLINE void sums(source f, int n_tokens, const uint8_t *g, size_t n, int c, int half,
+                    const tokens *x, size_t at, __m256i *sum) {
+    const uint8_t *rows = g + 32 * half;
+    const __m256i bias = _mm256_set1_epi32(bias_of(f.type));
+    if (f.type != VB_Q6_K) {
+        raw_sums(f, n_tokens, rows, n, c, 0, 8, x, at, sum);
+        VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+            if (bias_of(f.type) != 0) {
+                __m256i u = _mm256_set1_epi32(x->u[t * x->blocks + at]);
+                sum[t] = _mm256_sub_epi32(sum[t], _mm256_mullo_epi32(bias, u));
+            }
+        }
+        return;
+    }
+    VB_UNROLL for (int h = 0; h < 2; h++) {
+        __m256i part[TOKENS], sub = sub_scales(f, g, n, c, half, h);
+        raw_sums(f, n_tokens, rows, n, c, 4 * h, 4 * h + 4, x, at, part);
+        VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+            int32_t u_lo = x->u_lo[t * x->blocks + at];
+            int32_t u = h == 0 ? u_lo : x->u[t * x->blocks + at] - u_lo;
+            __m256i shift = _mm256_mullo_epi32(bias, _mm256_set1_epi32(u));
+            __m256i scaled = _mm256_mullo_epi32(_mm256_sub_epi32(part[t], shift), sub);
+            sum[t] = h == 0 ? scaled : _mm256_add_epi32(sum[t], scaled);
+        }
+    }
+}
+
+/* One block into the accumulators: t = (s * d) * isum; acc += t; acc += m * du. */
+VB_INLINE void block(source f, int n_tokens, const uint8_t *g, size_t n, int c, int half,
+                     const tokens *x, size_t at, __m256 *acc) {
+    __m256i sum[TOKENS];
+    sums(f, n_tokens, g, n, c, half, x, at, sum);
+    __m256 s = scales(f, g, n, c, half);
+    __m256 m = has_offset(f.type) ? offsets(f, g, n, c, half) : _mm256_setzero_ps();
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        __m256 sd = _mm256_mul_ps(s, _mm256_set1_ps(x->d[t * x->blocks + at]));
+        acc[t] = _mm256_add_ps(acc[t], _mm256_mul_ps(sd, _mm256_cvtepi32_ps(sum[t])));
+        if (has_offset(f.type)) {
+            __m256 du = _mm256_set1_ps(x->du[t * x->blocks + at]);
+            acc[t] = _mm256_add_ps(acc[t], _mm256_mul_ps(m, du));
+        }
+    }
+}
+
+/* The first n (<= 8) lanes from or to memory. */
+VB_INLINE __m256i first_lanes(size_t n) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane);
+}
+
+/* 8 rows of a tile (half 0 or 1) and n_tokens tokens over all of the row's blocks. */
+VB_INLINE void stream_half(source f, int n_tokens, const uint8_t *tile, int half, const tokens *x,
+                           float *y, size_t y_stride, __m256i rows) {
+    __m256 acc[TOKENS];
+    size_t group_blocks = vb_x86_group_blocks(f.type);
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        acc[t] = _mm256_setzero_ps();
+    }
+    for (size_t b = 0; b < x->blocks; b += group_blocks) {
+        size_t left = x->blocks - b < group_blocks ? x->blocks - b : group_blocks;
+        for (size_t n = 0; n < left / (size_t)parts(f); n++) {
+            VB_UNROLL for (int c = 0; c < parts(f); c++) {
+                block(f, n_tokens, tile, n, c, half, x, b + n * (size_t)parts(f) + (size_t)c, acc);
+            }
+        }
+        tile += vb_x86_group_bytes(f.type);
+    }
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        _mm256_maskstore_ps(y + t * y_stride, rows, acc[t]);
+    }
+}
+
+/* Up to CHUNK_BLOCKS blocks of a tile from block b0, a multiple of CHUNK_BLOCKS, on. */
+VB_INLINE void take_apart(source f, const uint8_t *tile, size_t b0, size_t blocks, buffer *out) {
+    size_t group_blocks = vb_x86_group_blocks(f.type);
+    tile += b0 / group_blocks * vb_x86_group_bytes(f.type);
+    for (size_t b = 0; b < blocks; b += group_blocks) {
+        size_t left = blocks - b < group_blocks ? blocks - b : group_blocks;
+        for (size_t n = 0; n < left / (size_t)parts(f); n++) {
+            VB_UNROLL for (int i = 0; i < 2 * parts(f); i++) {
+                const int c = i / 2, half = i % 2;
+                size_t at = b + n * (size_t)parts(f) + (size_t)c;
+                VB_UNROLL for (int j = 0; j < 8; j++) {
+                    __m256i *to = (__m256i *)(void *)(out->w[at][j] + 32 * half);
+                    _mm256_store_si256(to, weights(f, tile + 32 * half, n, c, j));
+                }
+                _mm256_store_ps(out->s[at] + HALF_ROWS * half, scales(f, tile, n, c, half));
+                if (has_offset(f.type)) {
+                    _mm256_store_ps(out->m[at] + HALF_ROWS * half, offsets(f, tile, n, c, half));
+                }
+                if (f.type == VB_Q6_K) {
+                    __m256i *to = (__m256i *)(void *)(out->sub[at][0] + HALF_ROWS * half);
+                    _mm256_store_si256(to, sub_scales(f, tile, n, c, half, 0));
+                    _mm256_store_si256(to + ROWS / 8, sub_scales(f, tile, n, c, half, 1));
+                }
+            }
+        }
+        tile += vb_x86_group_bytes(f.type);
+    }
+}
+
+/* A buffer's blocks for 8 rows and n_tokens tokens; the accumulators come from y unless first. */
+VB_INLINE void buffer_half(source f, int n_tokens, const buffer *w, size_t blocks, int half,
+                           bool first, const tokens *x, float *y, size_t y_stride, __m256i rows) {
+    __m256 acc[TOKENS];
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        acc[t] = first ? _mm256_setzero_ps() : _mm256_maskload_ps(y + t * y_stride, rows);
+    }
+    for (size_t b = 0; b < blocks; b++) {
+        block(f, n_tokens, (const uint8_t *)w, b, 0, half, x, b, acc);
+    }
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        _mm256_maskstore_ps(y + t * y_stride, rows, acc[t]);
+    }
+}
+
+/* All tokens over the chunk at block b0 of a tile of n_rows rows. */
+VB_INLINE void chunk_tokens(vb_wtype type, const buffer *w, size_t blocks, const vb_act *a,
+                            size_t b0, float *y, size_t y_stride, size_t n_rows) {
+    const source f = {type, true};
+    for (int half = 0; half < 2 && n_rows > (size_t)(HALF_ROWS * half); half++) {
+        __m256i rows = first_lanes(n_rows - (size_t)(HALF_ROWS * half));
+        float *to = y + HALF_ROWS * half;
+        size_t t = 0;
+        for (; t + TOKENS <= a->rows; t += TOKENS, to += TOKENS * y_stride) {
+            tokens x = tokens_at(a, t, b0);
+            buffer_half(f, TOKENS, w, blocks, half, b0 == 0, &x, to, y_stride, rows);
+        }
+        for (; t < a->rows; t++, to += y_stride) {
+            tokens x = tokens_at(a, t, b0);
+            buffer_half(f, 1, w, blocks, half, b0 == 0, &x, to, y_stride, rows);
+        }
+    }
+}
+
+VB_INLINE void matmul(vb_wtype type, const vb_matrix *m, size_t row_begin, size_t row_end,
+                      const vb_act *a, float *y, size_t y_stride) {
+    const source f = {type, false};
+    const uint8_t *tile = m->data;
+    size_t tile_bytes = vb_x86_tile_bytes(type, m->cols), blocks = m->cols / VB_BLOCK;
+    tile += row_begin / ROWS * tile_bytes;
+    for (size_t r = row_begin; r < row_end; r += ROWS, tile += tile_bytes) {
+        size_t n_rows = row_end - r < ROWS ? row_end - r : ROWS;
+        if (a->rows > 2) {
+            buffer w;
+            for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
+                size_t n = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS;
+                take_apart(f, tile, b, n, &w);
+                chunk_tokens(type, &w, n, a, b, y + r, y_stride, n_rows);
+            }
+            continue;
+        }
+        tokens x = tokens_at(a, 0, 0);
+        for (int half = 0; half < 2 && n_rows > (size_t)(HALF_ROWS * half); half++) {
+            __m256i rows = first_lanes(n_rows - (size_t)(HALF_ROWS * half));
+            float *to = y + r + HALF_ROWS * half;
+            if (a->rows == 2) {
+                stream_half(f, 2, tile, half, &x, to, y_stride, rows);
+            } else if (a->rows == 1) {
+                stream_half(f, 1, tile, half, &x, to, y_stride, rows);
+            }
+        }
+    }
+}
+
+#define MATMUL(name, type)                                                                         \
+    static void name(const vb_matrix *m, size_t row_begin, size_t row_end, const vb_act *a,        \
+                     float *y, size_t y_stride) {                                                  \
+        matmul(type, m, row_begin, row_end, a, y, y_stride);                                       \
+    }
+
+MATMUL(matmul_q8_0, VB_Q8_0)
+MATMUL(matmul_q4_0, VB_Q4_0)
+MATMUL(matmul_q4_1, VB_Q4_1)
+MATMUL(matmul_q5_0, VB_Q5_0)
+MATMUL(matmul_q5_1, VB_Q5_1)
+MATMUL(matmul_q4_k, VB_Q4_K)
+MATMUL(matmul_q5_k, VB_Q5_K)
+MATMUL(matmul_q6_k, VB_Q6_K)
+
+void vb_matmul_int_avx2(const vb_matrix *m, size_t row_begin, size_t row_end, const vb_act *x,
+                        float *y, size_t y_stride) {
+    VB_ASSERT(row_begin % ROWS == 0 && row_end <= m->rows && x->cols == m->cols);
+    switch (m->type) {
+    case VB_Q8_0: matmul_q8_0(m, row_begin, row_end, x, y, y_stride); break;
+    case VB_Q4_0: matmul_q4_0(m, row_begin, row_end, x, y, y_stride); break;
+    case VB_Q4_1: matmul_q4_1(m, row_begin, row_end, x, y, y_stride); break;
+    case VB_Q5_0: matmul_q5_0(m, row_begin, row_end, x, y, y_stride); break;
+    case VB_Q5_1: matmul_q5_1(m, row_begin, row_end, x, y, y_stride); break;
+    case VB_Q4_K: matmul_q4_k(m, row_begin, row_end, x, y, y_stride); break;
+    case VB_Q5_K: matmul_q5_k(m, row_begin, row_end, x, y, y_stride); break;
+    case VB_Q6_K: matmul_q6_k(m, row_begin, row_end, x, y, y_stride); break;
+    default: VB_ASSERT(0);
+    }
+}
