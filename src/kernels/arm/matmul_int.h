@@ -6,7 +6,7 @@
  * One token (decoding, bound by memory): each weight is expanded in registers as it is read.
  * Several tokens: a chunk of at most 256 inputs of a tile is expanded once into int8 and f32
  * scales on the stack and used by every token; between chunks the sums, which are f32 in
- * the definition too, rest in y. Eight tokens at a time share a quad's eight registers of
+ * the definition too, rest in y. Four or eight tokens at a time share a quad's eight registers of
  * weights. Blocks are visited in ascending order either way.
  */
 #include <string.h>
@@ -375,9 +375,11 @@ VB_ARM_INLINE void chunk_tokens(vb_arm_kind kind, width wd, size_t n_tokens, con
 VB_ARM_INLINE void chunk_all_tokens(vb_arm_kind kind, width wd, const chunk *c, const vb_act *x,
                                     size_t b0, float *y, size_t y_stride, size_t rows) {
     size_t t = 0;
+#if VB_ARM_DOT /* without it, int16 sums leave room for four */
     for (; t + 8 <= x->rows; t += 8) {
         chunk_tokens(kind, wd, 8, c, x, t, b0, y + t * y_stride, y_stride, rows);
     }
+#endif
     for (; t + 4 <= x->rows; t += 4) {
         chunk_tokens(kind, wd, 4, c, x, t, b0, y + t * y_stride, y_stride, rows);
     }
