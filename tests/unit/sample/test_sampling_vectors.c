@@ -151,6 +151,21 @@ static void draws(void **state) {
     }
 }
 
+/* Every instruction set of this processor gives the same weights and tokens. */
+static void draws_on_every_tier(void **state) {
+    (void)state;
+    enum { TIERS_MAX = 8 };
+    const vb_kernels *tiers[TIERS_MAX];
+    const size_t n = vb_kernels_list(tiers, TIERS_MAX);
+    assert_true(n >= 1 && n <= TIERS_MAX);
+    const json_t *list = json_object_get(vectors, "draws");
+    for (size_t t = 0; t < n; t++) {
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            check_draw(json_array_get(list, i), tiers[t]);
+        }
+    }
+}
+
 static void fixed_points(void **state) {
     (void)state;
     const json_t *list = json_object_get(vectors, "fixed_point");
@@ -228,9 +243,8 @@ static void stops(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(draws),
-        cmocka_unit_test(fixed_points),
-        cmocka_unit_test(draw_numbers),
+        cmocka_unit_test(draws),        cmocka_unit_test(draws_on_every_tier),
+        cmocka_unit_test(fixed_points), cmocka_unit_test(draw_numbers),
         cmocka_unit_test(stops),
     };
     return cmocka_run_group_tests(tests, load, unload);
