@@ -11,7 +11,7 @@ _Static_assert(sizeof(double) == 8 && DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024 
                "double is IEEE-754 binary64");
 _Static_assert((int32_t)-1 >> 1 == -1 && (int8_t)-128 == -128, "two's complement");
 #if !defined(FLT_EVAL_METHOD) || FLT_EVAL_METHOD != 0
-#error "float expressions must be evaluated in float: no x87, no widening"
+#error "float expressions must be evaluated in float (gcc for s390: -fexcess-precision=fast)"
 #endif
 #ifdef __FAST_MATH__
 #error "fast-math changes results"
