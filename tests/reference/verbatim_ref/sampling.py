@@ -19,30 +19,39 @@ def fixed_point(p):
 
 
 class Params:
+    """Normalised parameters (section 2); top_p and min_p are fixed point."""
+
     def __init__(self, temperature=0.0, top_k=0, top_p=ONE, min_p=0, presence=0.0,
                  frequency=0.0, repetition=1.0, bias=()):
-        self.temperature, self.top_k, self.top_p, self.min_p = F32(temperature), top_k, top_p, min_p
+        self.temperature = F32(temperature)
+        self.top_k, self.top_p, self.min_p = top_k, max(top_p, 1), min_p
         self.presence, self.frequency = F32(presence), F32(frequency)
         self.repetition, self.bias = F32(repetition), list(bias)
 
 
+class NonFiniteLogit(NonFinite):
+    def __init__(self, token):
+        super().__init__(f"adjusted logit of token {token}")
+        self.token = token
+
+
 def adjust(logits, params, prompt, output):
-    """Repetition over prompt and output, frequency and presence over output, then bias."""
-    out = np.array(logits, F32)
-    counts = Counter(output)
-    if params.repetition != F32(1):
-        for t in sorted(set(prompt) | set(output)):
-            out[t] = out[t] / params.repetition if out[t] > 0 else out[t] * params.repetition
-    for t, n in counts.items():
-        if params.frequency != F32(0):
-            out[t] = out[t] - params.frequency * F32(n)
-        if params.presence != F32(0):
-            out[t] = out[t] - params.presence
-    for t, b in params.bias:
-        out[t] = out[t] + F32(b)
-    if not np.isfinite(out).all():
-        raise NonFinite(f"adjusted logit of token {int(np.argmin(np.isfinite(out)))}")
-    return out
+    """Section 3: bias, repetition, frequency, presence."""
+    x = np.array(logits, F32)
+    for i, b in params.bias:
+        x[i] = x[i] + F32(b)
+    if params.repetition != 1:
+        for i in set(prompt) | set(output):
+            x[i] = x[i] / params.repetition if x[i] > 0 else x[i] * params.repetition
+    for i, c in Counter(output).items():
+        if params.frequency != 0:
+            x[i] = x[i] - (params.frequency * F32(c))
+        if params.presence != 0:
+            x[i] = x[i] - params.presence
+    for i in range(len(x)):
+        if not np.isfinite(x[i]):
+            raise NonFiniteLogit(i)
+    return x
 
 
 def argmax(x):
@@ -51,25 +60,24 @@ def argmax(x):
 
 
 def weights(x, temperature):
+    """Section 4."""
     z = (x - x.max()) / temperature
     return [int(float(e) * 2.0**40) for e in exp32(z)]
 
 
 def truncate(w, params):
-    """The ids that top-k, top-p and min-p leave, in the order (weight down, id up)."""
-    order = sorted(range(len(w)), key=lambda i: (-w[i], i))
+    """Section 5: the ids kept, in the order (weight down, id up)."""
+    order = sorted((i for i in range(len(w)) if w[i] > 0), key=lambda i: (-w[i], i))
     if params.top_k:
         order = order[: params.top_k]
     if params.top_p < ONE:
         total, cumulative, n = sum(w[i] for i in order), 0, 0
-        while n < len(order):
+        while n == 0 or cumulative * ONE < params.top_p * total:
             cumulative += w[order[n]]
             n += 1
-            if cumulative * ONE >= params.top_p * total:
-                break
         order = order[:n]
     if params.min_p:
-        order = [i for i in order if w[i] * ONE >= params.min_p * w[order[0]]]
+        order = [i for i in order if w[i] * ONE >= params.min_p << 40]
     return order
 
 
@@ -78,8 +86,8 @@ class Choice:
         self.token, self.weight, self.total, self.kept = token, weight, total, kept
 
 
-def draw(logits, params, u, prompt=(), output=()):
-    x = adjust(logits, params, prompt, output)
+def choose(x, params, u):
+    """Sections 4 to 6, from adjusted logits."""
     if params.temperature == 0:
         return Choice(argmax(x), 0, 0, 1)
     w = weights(x, params.temperature)
@@ -90,4 +98,30 @@ def draw(logits, params, u, prompt=(), output=()):
         cumulative += w[i]
         if cumulative > r:
             return Choice(i, w[i], total, len(kept))
-    raise AssertionError("a draw below the total always ends")
+    raise AssertionError("r is below the total")
+
+
+def draw(logits, params, u, prompt=(), output=()):
+    return choose(adjust(logits, params, prompt, output), params, u)
+
+
+# ---- stop strings, section 8 ----
+
+
+def stop_match(text, strings):
+    """(which, begin, end) of the match in text, or None."""
+    best = None
+    for which, s in enumerate(strings):
+        begin = text.find(s)
+        if begin >= 0:
+            key = (begin + len(s), begin, which)
+            best = key if best is None or key < best else best
+    return None if best is None else (best[2], best[1], best[0])
+
+
+def safe_to_show(text, strings):
+    """Bytes of text, in which there is no match, that no later match can reach."""
+    for n in range(len(text), 0, -1):
+        if any(len(s) > n and s.startswith(text[len(text) - n :]) for s in strings):
+            return len(text) - n
+    return len(text)

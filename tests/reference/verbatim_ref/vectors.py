@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 
-from . import arith, cases, codec, digests, gguf, model, sampling, tiny
+from . import arith, cases, codec, digests, gguf, model, sampling, sampling_vectors, tiny
 
 FORMAT, ARITHMETIC = "verbatim-vectors/1", "verbatim-arith/1"
 
@@ -158,4 +158,6 @@ def check(folder, models):
         result = check_file(os.path.join(folder, kind + ".json"), kinds)
         print(f"{kind}: {result[0]} passed, {result[1]} failed, {result[2]} absent")
         bad = bad or result[1] > 0 or result[0] + result[2] == 0
-    return bad
+    passed, failed = sampling_vectors.check_file(os.path.join(folder, "sampling.json"))
+    print(f"sampling: {passed} passed, {failed} failed")
+    return bad or failed > 0 or passed == 0
