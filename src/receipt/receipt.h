@@ -25,6 +25,7 @@
 #define VB_RECEIPT_FORMAT "verbatim.receipt/1"
 #define VB_RECEIPT_MEDIA_TYPE "application/vnd.verbatim.receipt+json"
 #define VB_ARITHMETIC "verbatim-arith/1"
+#define VB_ISSUED_AT_MS_MAX 253402300799999u /* the end of the year 9999 */
 
 /* Owned UTF-8 text; it may hold zero bytes, and one that len does not count follows it. */
 typedef struct vb_text {
@@ -146,7 +147,7 @@ void vb_receipt_make_private(vb_receipt *r);
 VB_MUST_CHECK vb_err vb_commitment_make(vb_receipt *r, const vb_ed25519_key *key, vb_error *e);
 
 /* S_i by the request's mode, from the commitment and the beacon round (or the caller's seed).
- * VB_EUNSUPPORTED names a mode this version does not draw with. */
+ * VB_EINVAL: the mode needs a beacon round and there is none. */
 VB_MUST_CHECK vb_err vb_receipt_seed(const vb_receipt *r, uint32_t choice,
                                      uint8_t out[VB_SHA256_BYTES], vb_error *e);
 

@@ -4,8 +4,8 @@
  *
  * How a report can not read VERIFIED by accident: the level names the checks it requires when the
  * report begins, each starts as `missing`, and only vb_report_finish sets a verdict: VERIFIED when
- * every required check passed and no check at all failed or could not be done. Zeroed memory reads
- * UNVERIFIABLE.
+ * every required check passed and no check at all failed or could not be done (level `full` also
+ * needs `replayed`). Zeroed memory reads UNVERIFIABLE.
  *
  * Owner: a vb_report is caller's memory (about 30 KB), nothing to free. One thread at a time.
  */
@@ -95,9 +95,9 @@ enum { VB_CHECK_DETAIL_BYTES = 512 };
 typedef struct vb_check {
     vb_check_status status;
     bool required;
-    vb_reason reason; /* of FAIL and UNKNOWN */
-    char detail[VB_CHECK_DETAIL_BYTES];
-    char grade[VB_CHECK_DETAIL_BYTES]; /* how strong a pass is; "" when there is nothing to say */
+    vb_reason reason;                   /* of FAIL and UNKNOWN */
+    char detail[VB_CHECK_DETAIL_BYTES]; /* printable ASCII: whatever was hostile is '?' */
+    char grade[VB_CHECK_DETAIL_BYTES];  /* how strong a pass is; "" when there is nothing to say */
 } vb_check;
 
 /* Where a TOKEN or TRACE refutation is. */
@@ -127,6 +127,9 @@ typedef struct vb_report {
 
 /* Begins: checks required by the level are MISSING, the others SKIP. */
 void vb_report_begin(vb_report *rep, vb_level level);
+
+/* Makes a check required whatever the level says; before it is made. */
+void vb_report_require(vb_report *rep, vb_check_id id);
 
 /* Records a check. FAIL needs a REFUTED reason and UNKNOWN an UNVERIFIABLE one (asserted). A FAIL
  * stays a FAIL and an UNKNOWN is replaced only by a FAIL: a later pass can not hide either. */
