@@ -2,7 +2,8 @@
  * Digests of everything a tier computes, to compare machines: runs each function of kernels.h,
  * for each weight format, over fixed inputs (splitmix64; odd sizes, tails, subnormals, -0,
  * extremes) and prints one line for each with the FNV-1a digest of the output bits, taken
- * least significant byte first. Two tiers are equal when the lines are, on any processor.
+ * least significant byte first; buffers end at unreadable pages. Two tiers are equal when the lines
+ * are, on any processor.
  *
  *   kernel_digest --list             the tiers that this processor can run
  *   kernel_digest --selftest TIER    vb_kernels_selftest: exit 0 when it passes
@@ -11,24 +12,55 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "kernels/kernels.h"
 
-enum { TIERS_MAX = 16 };
+enum { TIERS_MAX = 16, MAPPINGS_MAX = 64 };
 
 /* ---- memory, random inputs, digest ---- */
 
-static void *alloc_bytes(size_t n) {
-    void *p = aligned_alloc(64, (n + 63) / 64 * 64 + 64);
-    if (!p) {
-        fprintf(stderr, "kernel_digest: out of memory\n");
-        exit(1);
+/* Every buffer ends where an unreadable page begins, so that a kernel that reads or writes past
+ * the end stops the program. */
+static struct mapping {
+    void *p; /* NULL: free entry */
+    char *base;
+    size_t len;
+} mappings[MAPPINGS_MAX];
+
+static void *alloc_bytes(size_t n, size_t align) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), size = (n + align - 1) / align * align;
+    const size_t len = (size + page - 1) / page * page + page;
+    for (size_t i = 0; i < MAPPINGS_MAX; i++) {
+        struct mapping *m = &mappings[i];
+        if (m->p) {
+            continue;
+        }
+        m->base = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (m->base == MAP_FAILED || mprotect(m->base + len - page, page, PROT_NONE) != 0) {
+            break;
+        }
+        m->len = len;
+        m->p = m->base + len - page - size;
+        return m->p;
     }
-    return p;
+    fprintf(stderr, "kernel_digest: out of memory\n");
+    exit(1);
+}
+
+static void release(const void *p) {
+    for (size_t i = 0; i < MAPPINGS_MAX; i++) {
+        if (mappings[i].p == p) {
+            munmap(mappings[i].base, mappings[i].len);
+            mappings[i].p = NULL;
+            return;
+        }
+    }
 }
 
 static float *alloc_floats(size_t n) {
-    return alloc_bytes(n * sizeof(float));
+    return alloc_bytes(n * sizeof(float), sizeof(float));
 }
 
 static uint64_t next_random(uint64_t *state) {
@@ -151,18 +183,18 @@ static vb_matrix random_matrix(const vb_kernels *k, uint64_t *state, vb_wtype ty
                                size_t cols) {
     const vb_wtype_info *info = vb_wtype_get(type);
     const size_t row_blocks = cols / info->block_values, row_bytes = row_blocks * info->block_bytes;
-    uint8_t *file = alloc_bytes(rows * row_bytes);
+    uint8_t *file = alloc_bytes(rows * row_bytes, 1);
     for (size_t i = 0; i < rows * row_blocks; i++) {
         random_block(state, type, file + i * info->block_bytes);
     }
     vb_matrix m = {.k = k, .type = type, .rows = rows, .cols = cols};
     const size_t bytes = k->pack_bytes(type, rows, cols);
-    m.data = alloc_bytes(bytes);
+    m.data = alloc_bytes(bytes, 64);
     memset(m.data, 0xa5, bytes);
     for (size_t r = 0; r < rows; r += VB_ROW_TILE) {
         k->pack(&m, file + r * row_bytes, r, r + VB_ROW_TILE < rows ? r + VB_ROW_TILE : rows);
     }
-    free(file);
+    release(file);
     return m;
 }
 
@@ -180,9 +212,9 @@ static activations random_activations(const vb_kernels *k, uint64_t *state, size
     activations a = {.x = alloc_floats(rows * cols),
                      .d = alloc_floats(rows * blocks),
                      .du = alloc_floats(rows * blocks),
-                     .q = alloc_bytes(rows * cols),
-                     .u = alloc_bytes(rows * blocks * sizeof(int32_t)),
-                     .u_lo = alloc_bytes(rows * blocks * sizeof(int32_t))};
+                     .q = alloc_bytes(rows * cols, 1),
+                     .u = alloc_bytes(rows * blocks * sizeof(int32_t), 4),
+                     .u_lo = alloc_bytes(rows * blocks * sizeof(int32_t), 4)};
     random_floats(state, a.x, rows * cols);
     for (size_t b = 0; b + 3 < rows * blocks; b += 5) { /* some blocks of full swing */
         for (size_t i = 0; i < VB_BLOCK; i++) {
@@ -201,12 +233,12 @@ static activations random_activations(const vb_kernels *k, uint64_t *state, size
 }
 
 static void activations_free(activations *a) {
-    free(a->x);
-    free(a->d);
-    free(a->du);
-    free(a->q);
-    free(a->u);
-    free(a->u_lo);
+    release(a->x);
+    release(a->d);
+    release(a->du);
+    release(a->q);
+    release(a->u);
+    release(a->u_lo);
 }
 
 /* One shape: the products, by two ranges of rows, and what lies between the rows of y. */
@@ -230,9 +262,9 @@ static void one_matmul(const vb_kernels *k, uint64_t *state, vb_wtype type, size
         k->unpack_row(&m, r, row);
         digest_floats(values, row, cols);
     }
-    free(row);
-    free(y);
-    free(m.data);
+    release(row);
+    release(y);
+    release(m.data);
     activations_free(&a);
 }
 
@@ -315,20 +347,22 @@ static void run_finite(const vb_kernels *k) {
 static void run_rows(const vb_kernels *k) {
     uint64_t state = 3;
     digest norm = digest_start(), sum = digest_start();
-    float x[ROW], w[ROW], y[ROW];
     for (size_t n = 1; n <= 200; n += n < 40 ? 1 : 23) {
-        random_floats(&state, x, n + 1);
-        random_floats(&state, w, n + 1);
-        y[n] = 9.0f;
+        float *x = alloc_floats(n), *w = alloc_floats(n), *y = alloc_floats(n);
+        random_floats(&state, x, n);
+        random_floats(&state, w, n);
         k->rmsnorm(x, w, n, n % 3 ? 1e-5f : 1e-6f, y);
-        digest_floats(&norm, y, n + 1);
+        digest_floats(&norm, y, n);
         for (size_t i = 0; i < n; i++) { /* squares that are subnormal, or vanish */
             y[i] = x[i] * 0x1p-66f;
         }
         k->rmsnorm(y, w, n, n % 2 ? 0x1p-140f : 1e-5f, y);
-        digest_floats(&norm, y, n + 1);
+        digest_floats(&norm, y, n);
         k->add(x, w, n);
-        digest_floats(&sum, x, n + 1);
+        digest_floats(&sum, x, n);
+        release(x);
+        release(w);
+        release(y);
     }
     digest_print(&norm, "rmsnorm", "");
     digest_print(&sum, "add", "");
@@ -337,26 +371,27 @@ static void run_rows(const vb_kernels *k) {
 static void run_silu(const vb_kernels *k) {
     uint64_t state = 4;
     digest d = digest_start();
-    float gate[ROW], up[ROW], out[ROW];
     for (uint32_t part = 0; part < 64; part++) {
-        const size_t n = ROW - part % 7;
-        for (uint32_t i = 0; i < ROW; i++) {
+        const uint32_t n = ROW - part % 7;
+        float *gate = alloc_floats(n), *up = alloc_floats(n), *out = alloc_floats(n);
+        for (uint32_t i = 0; i < n; i++) {
             /* Every exponent and sign, then the range in which exp is neither 0 nor infinite. */
             const uint32_t bits = (part * ROW + i) * 63601u;
             gate[i] = (bits & 0x7f800000u) == 0x7f800000u ? -0.0f : float_of(bits);
             if (part >= 32) {
                 gate[i] = (float)((int32_t)(next_random(&state) >> 40) - (1 << 23)) * 0x1.9p-17f;
             }
-        }
-        for (size_t i = 0; i < ROW; i++) { /* small enough that no product is infinite */
+            /* Small enough that no product is infinite. */
             up[i] = float_of((uint32_t)(next_random(&state) >> 63) << 31 |
                              (uint32_t)(next_random(&state) % (120u << 23)));
         }
-        memset(out, 0, sizeof out);
         k->silu_mul(gate, up, n, out);
-        digest_floats(&d, out, ROW);
+        digest_floats(&d, out, n);
         k->silu_mul(gate, up, n, gate);
         digest_floats(&d, gate, n);
+        release(gate);
+        release(up);
+        release(out);
     }
     digest_print(&d, "silu_mul", "");
 }
@@ -374,8 +409,8 @@ static void run_rope(const vb_kernels *k, vb_rope_style style) {
             k->rope(x, heads, dim, n_rot, style, c, sn);
             digest_floats(&d, x, heads * dim);
         }
-        free(x);
-        free(c);
+        release(x);
+        release(c);
     }
     digest_print(&d, "rope", style == VB_ROPE_NORM ? "norm" : "neox");
 }
@@ -386,7 +421,7 @@ enum { KEYS_MAX = 700, PAGES = 3, HEAD_DIM_MAX = 80, QUERIES_MAX = 11 };
 
 static uint16_t *alloc_page(size_t head_dim) {
     const size_t bytes = VB_ATTN_CHUNK * head_dim * sizeof(uint16_t);
-    uint16_t *page = alloc_bytes(bytes);
+    uint16_t *page = alloc_bytes(bytes, sizeof(uint16_t));
     memset(page, 0xff, bytes); /* a NaN wherever no key was stored */
     return page;
 }
@@ -423,7 +458,8 @@ static void one_head(const vb_kernels *k, uint64_t *state, size_t dim, size_t n_
     }
     const size_t q_stride = dim + 5, out_stride = dim + 3;
     float *q = alloc_floats(n_q * q_stride), *out = alloc_floats(n_q * out_stride);
-    float *scratch = alloc_floats(n_q * PAGES * VB_ATTN_CHUNK);
+    const size_t padded = (n_keys + VB_ATTN_CHUNK - 1) / VB_ATTN_CHUNK * VB_ATTN_CHUNK;
+    float *scratch = alloc_bytes(n_q * padded * sizeof(float), 64);
     size_t n_seen[QUERIES_MAX];
     for (size_t i = 0; i < n_q * q_stride; i++) {
         q[i] = small_float(state) * 4.0f;
@@ -440,12 +476,12 @@ static void one_head(const vb_kernels *k, uint64_t *state, size_t dim, size_t n_
                  (const uint16_t *const *)values, 0.125f, scratch, out, out_stride);
     digest_floats(result, out, n_q * out_stride);
     for (size_t p = 0; p < PAGES; p++) {
-        free(keys[p]);
-        free(values[p]);
+        release(keys[p]);
+        release(values[p]);
     }
-    free(q);
-    free(out);
-    free(scratch);
+    release(q);
+    release(out);
+    release(scratch);
 }
 
 static void run_attention(const vb_kernels *k) {
@@ -480,8 +516,8 @@ static void run_attention(const vb_kernels *k) {
             digest_u64(&store, page_v[37 * 9 + i], 2);
         }
     }
-    free(page_k);
-    free(page_v);
+    release(page_k);
+    release(page_v);
     digest_print(&store, "kv_store", "");
 }
 
@@ -490,8 +526,8 @@ static void run_attention(const vb_kernels *k) {
 static void run_argmax(const vb_kernels *k) {
     uint64_t state = 7;
     digest d = digest_start();
-    float x[ROW];
     for (size_t n = 1; n <= ROW; n += n < 70 ? 1 : 41) {
+        float *x = alloc_floats(n);
         for (int run = 0; run < 6; run++) {
             for (size_t i = 0; i < n; i++) {
                 /* Few different values, so that the maximum is met several times. */
@@ -500,6 +536,7 @@ static void run_argmax(const vb_kernels *k) {
             }
             digest_u64(&d, k->argmax(x, n), 8);
         }
+        release(x);
     }
     digest_print(&d, "argmax", "");
 }
@@ -507,12 +544,11 @@ static void run_argmax(const vb_kernels *k) {
 static void run_exp_weights(const vb_kernels *k) {
     uint64_t state = 8;
     digest d = digest_start();
-    float x[ROW];
-    uint64_t w[ROW];
     for (int run = 0; run < 64; run++) {
         const float temperature = run % 4 == 0 ? 1.0f : 0.05f + (float)run * 0.04f;
         const size_t n = ROW - (size_t)run % 9;
-        float max = -0x1p+100f;
+        float *x = alloc_floats(n), max = -0x1p+100f;
+        uint64_t *w = alloc_bytes(n * sizeof(uint64_t), sizeof(uint64_t));
         for (size_t i = 0; i < n; i++) {
             x[i] = random_float(&state) * (run % 5 ? 1.0f : 20.0f);
             if (x[i] > 100.0f) {
@@ -520,11 +556,12 @@ static void run_exp_weights(const vb_kernels *k) {
             }
             max = x[i] > max ? x[i] : max;
         }
-        w[n - 1] = 0;
         k->exp_weights(x, n, max, temperature, w);
         for (size_t i = 0; i < n; i++) {
             digest_u64(&d, w[i], 8);
         }
+        release(x);
+        release(w);
     }
     digest_print(&d, "exp_weights", "");
 }
