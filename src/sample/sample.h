@@ -42,29 +42,35 @@ void vb_sampling_default(vb_sampling *s);
 /* A real probability to fixed point, as the spec rounds it. VB_EINVAL outside [0, 1] or NaN. */
 VB_MUST_CHECK vb_err vb_sampling_fixed_point(double p, uint64_t *out, vb_error *e);
 
-/* Ranges of every field; the message names the field, its value and the range. */
+/* Ranges of every field (spec section 2): VB_EINVAL, or VB_ELIMIT for too many biases; the message
+ * names the field, its value and the range. */
 VB_MUST_CHECK vb_err vb_sampling_check(const vb_sampling *s, size_t n_vocab, vb_error *e);
 
 typedef struct vb_sampler vb_sampler;
 
+/* n_vocab from 1 to VB_MODEL_VOCAB_MAX, else VB_ELIMIT; VB_ENOMEM. k is borrowed until close. */
 VB_MUST_CHECK vb_err vb_sampler_open(const vb_kernels *k, size_t n_vocab, vb_sampler **out,
                                      vb_error *e);
 void vb_sampler_close(vb_sampler *s);
 
 /* Starts a sequence: token counts are those of the prompt (repetition penalty counts prompt
- * and output; presence and frequency count output only). */
+ * and output; presence and frequency count output only). params is copied after
+ * vb_sampling_check; VB_EINVAL also for a prompt token outside the vocabulary. Costs O(tokens
+ * seen), not O(vocabulary). On an error the sequence before goes on. */
 VB_MUST_CHECK vb_err vb_sampler_begin(vb_sampler *s, const vb_sampling *params,
                                       const uint32_t *prompt, size_t n_prompt, vb_error *e);
 
 typedef struct vb_choice {
     uint32_t token;
-    uint64_t weight; /* of the token, after truncation; 0 when greedy */
-    uint64_t total;  /* of all tokens that were left */
-    uint32_t kept;   /* tokens that were left */
+    uint64_t weight; /* of the token; 0 when greedy */
+    uint64_t total;  /* of all tokens that truncation left; 0 when greedy */
+    uint32_t kept;   /* tokens that truncation left; 1 when greedy */
 } vb_choice;
 
-/* One draw from logits[n_vocab] (left unchanged) with the 64-bit number u of that draw.
- * Does not record the token: vb_sampler_accept does. */
+/* One draw from logits[n_vocab] (left unchanged) with the 64-bit number u of that draw
+ * (not looked at when greedy). Does not record the token: vb_sampler_accept does. VB_ENONFINITE
+ * names the lowest token whose logit is not finite after bias and penalties; VB_EINTERNAL when a
+ * kernel gives weights that break its contract. */
 VB_MUST_CHECK vb_err vb_sampler_draw(vb_sampler *s, const float *logits, uint64_t u, vb_choice *out,
                                      vb_error *e);
 void vb_sampler_accept(vb_sampler *s, uint32_t token);

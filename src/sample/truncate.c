@@ -238,7 +238,7 @@ uint32_t vb_truncation_pick(const vb_truncation *t, const vb_cut *cut, uint64_t 
     VB_ASSERT(r < cut->total);
     bool listed = t->floor <= cut->weight; /* every token kept is a candidate */
     size_t n = listed ? t->n_candidates : t->n_vocab;
-    uint32_t ties = cut->ties;
+    uint32_t ties = cut->ties; /* UINT32_MAX never runs out */
     uint64_t sum = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t id = listed ? t->candidate[i] : (uint32_t)i;
@@ -250,7 +250,7 @@ uint32_t vb_truncation_pick(const vb_truncation *t, const vb_cut *cut, uint64_t 
             if (ties == 0) {
                 continue;
             }
-            ties -= ties != UINT32_MAX;
+            ties--;
         }
         sum += w;
         if (sum > r) {

@@ -220,6 +220,46 @@ static void top_p_on_a_boundary(void **state) {
     vb_sampler_close(s);
 }
 
+/* The same where the boundary is that of an octave of weights, and of a part of one: the two levels
+ * of the selection. */
+static void top_p_between_weights(void **state) {
+    (void)state;
+    enum { N = 83 };
+    static uint64_t weights[N];
+    float logits[N] = {0};
+    chosen = weights;
+    vb_sampling p;
+    vb_sampling_default(&p);
+    p.temperature = 1.0f;
+    vb_choice c;
+    const uint64_t pairs[6] = {ONE / 2, ONE, ONE / 2, ONE / 2, ONE, ONE / 2};
+    memcpy(weights, pairs, sizeof pairs);
+    vb_sampler *s = open_begun(&chosen_kernels, 6, &p);
+    for (uint64_t more = 0; more < 2; more++) {
+        p.top_p = P_ONE / 2 + more;
+        restart(s, &p);
+        assert_int_equal(vb_sampler_draw(s, logits, 0, &c, NULL), VB_OK);
+        assert_choice(c, more ? (vb_choice){0, ONE / 2, 2 * ONE + ONE / 2, 3}
+                              : (vb_choice){1, ONE, 2 * ONE, 2});
+    }
+    vb_sampler_close(s);
+    /* 1 + 32 * 3/4 = 25, and 50 * 1/2 = 25. */
+    for (size_t i = 0; i < N; i++) {
+        weights[i] = i == 40 ? ONE : i % 5 < 2 && i < 80 ? ONE / 4 * 3 : ONE / 2;
+    }
+    weights[82] = ONE / 4 * 3; /* 40 would have been one of the 32 */
+    s = open_begun(&chosen_kernels, N, &p);
+    for (uint64_t more = 0; more < 2; more++) {
+        p.top_p = P_ONE / 2 + more;
+        restart(s, &p);
+        assert_int_equal(vb_sampler_draw(s, logits, UINT64_MAX, &c, NULL), VB_OK);
+        assert_int_equal(c.kept, 33 + more);
+        assert_int_equal(c.total, 25 * ONE + more * (ONE / 2));
+        assert_choice(c, naive_draw(weights, N, &p, UINT64_MAX));
+    }
+    vb_sampler_close(s);
+}
+
 static void ties_at_k_go_to_low_ids(void **state) {
     (void)state;
     enum { N = 6 };
@@ -518,6 +558,7 @@ int main(void) {
         cmocka_unit_test(real_logits_equal_reference),
         cmocka_unit_test(large_vocabulary),
         cmocka_unit_test(top_p_on_a_boundary),
+        cmocka_unit_test(top_p_between_weights),
         cmocka_unit_test(ties_at_k_go_to_low_ids),
         cmocka_unit_test(greedy_takes_the_lowest_index),
         cmocka_unit_test(adjustments_in_order),

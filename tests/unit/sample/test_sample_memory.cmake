@@ -1,0 +1,1 @@
+target_link_options(test_sample_memory PRIVATE -Wl,--wrap=calloc)
