@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "sample/sample.h"
 #include "sample/truncate.h"
 #include "sample/wide.h"

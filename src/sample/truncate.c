@@ -6,9 +6,9 @@
  */
 #include "sample/truncate.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
-#include "base/bytes.h"
 #include "base/limits.h"
 #include "sample/wide.h"
 
