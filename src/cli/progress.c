@@ -30,6 +30,10 @@ bool vb_interrupted(void) {
     return interrupted != 0;
 }
 
+void vb_interrupt_reset(void) {
+    interrupted = 0;
+}
+
 void vb_progress_begin(vb_progress *p, const char *label, const char *unit, bool quiet) {
     *p = (vb_progress){label, unit, false, !quiet && isatty(STDERR_FILENO), vb_clock_ns(), 0};
 }

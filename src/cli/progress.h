@@ -23,5 +23,6 @@ void vb_progress_end(vb_progress *p);
 /* Installs the handler of SIGINT and SIGTERM; a second signal ends the process at once. */
 void vb_interrupt_install(void);
 bool vb_interrupted(void);
+void vb_interrupt_reset(void); /* before the next piece of work */
 
 #endif

@@ -157,15 +157,15 @@ vb_err vb_receipt_generation(const vb_receipt *r, uint32_t choice, const vb_mode
                              vb_generation_options *out, vb_error *e) {
     const vb_receipt_request *q = &r->request;
     const size_t n_vocab = vb_model_get_config(m)->n_vocab;
-    if (q->ctx_tokens <= r->prompt.n_tokens) {
-        return vb_fail(e, VB_EINVAL, "the prompt has %zu tokens and the context only %u",
-                       r->prompt.n_tokens, q->ctx_tokens);
+    if (q->ctx_tokens <= q->n_prompt_tokens) {
+        return vb_fail(e, VB_EINVAL, "the prompt has %llu tokens and the context only %u",
+                       (unsigned long long)q->n_prompt_tokens, q->ctx_tokens);
     }
     vb_err err = vb_sampling_check(&q->sampling, n_vocab, e);
     if (err) {
         return err;
     }
-    const size_t room = q->ctx_tokens - r->prompt.n_tokens;
+    const size_t room = q->ctx_tokens - (size_t)q->n_prompt_tokens;
     *out = (vb_generation_options){
         .kernels = vb_model_kernels(m),
         .tokenizer = t,

@@ -1,0 +1,49 @@
+#include "engine/ceilings.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/system.h"
+
+enum { PASSES = 5 };
+static const size_t BUFFER_BYTES = (size_t)384 << 20;
+
+/* A sum the compiler can neither skip nor reorder into fewer reads; eight chains keep it busy. */
+static uint64_t read_all(const uint64_t *p, size_t n) {
+    uint64_t s[8] = {0};
+    for (size_t i = 0; i + 8 <= n; i += 8) {
+        for (size_t j = 0; j < 8; j++) {
+            s[j] += p[i + j];
+        }
+    }
+    return s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
+}
+
+double vb_measure_read_bandwidth(int n_threads) {
+    uint64_t *p = vb_alloc_aligned(BUFFER_BYTES);
+    if (!p) {
+        return 0;
+    }
+    const size_t n = BUFFER_BYTES / sizeof *p, each = n / (size_t)n_threads;
+#pragma omp parallel for schedule(static, 1) num_threads(n_threads)
+    for (int i = 0; i < n_threads; i++) {
+        memset(p + (size_t)i * each, i + 1, each * sizeof *p);
+    }
+    double best = 0;
+    volatile uint64_t sink = 0;
+    for (int pass = 0; pass < PASSES; pass++) {
+        const uint64_t start = vb_clock_ns();
+#pragma omp parallel for schedule(static, 1) num_threads(n_threads)
+        for (int i = 0; i < n_threads; i++) {
+            uint64_t sum = read_all(p + (size_t)i * each, each);
+#pragma omp atomic
+            sink += sum;
+        }
+        const double rate =
+            (double)(each * (size_t)n_threads * sizeof *p) * 1e9 / (double)(vb_clock_ns() - start);
+        best = rate > best ? rate : best;
+    }
+    vb_free_aligned(p, BUFFER_BYTES);
+    return best;
+}

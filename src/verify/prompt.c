@@ -1,0 +1,73 @@
+#include "verify/prompt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "receipt/digests.h"
+#include "template/chat.h"
+
+bool vb_prompt_template_digest(const vb_gguf *g, uint8_t out[VB_SHA256_BYTES]) {
+    vb_str source;
+    if (!vb_gguf_find(g, "tokenizer.chat_template") ||
+        vb_gguf_get_str(g, "tokenizer.chat_template", &source, NULL) != VB_OK) {
+        return false;
+    }
+    vb_digest_template(source.p, source.len, out);
+    return true;
+}
+
+bool vb_prompt_uses_date(const vb_gguf *g, const vb_tokenizer *t) {
+    vb_chat_template chat;
+    return vb_chat_detect(g, t, &chat, NULL) == VB_OK && vb_chat_uses_date(&chat);
+}
+
+/* "2026-11-22" to "22 Nov 2026", the form that templates print. */
+static vb_err date_text(const char *iso, char out[16], vb_error *e) {
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    unsigned year, month, day;
+    int used = 0;
+    if (sscanf(iso, "%4u-%2u-%2u%n", &year, &month, &day, &used) != 3 || used != 10 || iso[10] ||
+        month < 1 || month > 12 || day < 1 || day > 31) {
+        return vb_fail(e, VB_EINVAL, "the date \"%.20s\" is not of the form YYYY-MM-DD", iso);
+    }
+    snprintf(out, 16, "%02u %s %04u", day, months[month - 1], year);
+    return VB_OK;
+}
+
+static vb_err encode_chat(const vb_receipt_prompt *p, const vb_gguf *g, const vb_tokenizer *t,
+                          uint32_t **ids, size_t *n, vb_error *e) {
+    vb_chat_template chat;
+    vb_err err = vb_chat_detect(g, t, &chat, e);
+    if (err) {
+        return err;
+    }
+    char date[16] = "";
+    if (p->date[0] && (err = date_text(p->date, date, e))) {
+        return err;
+    }
+    vb_chat_message *messages = calloc(p->n_messages, sizeof *messages);
+    if (!messages) {
+        return vb_fail(e, VB_ENOMEM, "no memory for %zu messages", p->n_messages);
+    }
+    for (size_t i = 0; i < p->n_messages; i++) {
+        messages[i].role = p->messages[i].role;
+        messages[i].content = (vb_str){p->messages[i].content.p, p->messages[i].content.len};
+    }
+    err = vb_chat_encode(&chat, t, messages, p->n_messages, true, date[0] ? date : NULL, ids, n, e);
+    free(messages);
+    return err;
+}
+
+vb_err vb_prompt_encode(const vb_receipt_prompt *p, const vb_gguf *g, const vb_tokenizer *t,
+                        uint32_t **ids, size_t *n, vb_error *e) {
+    if (p->kind == VB_PROMPT_TEXT && p->text.p) {
+        return vb_tokenizer_encode(t, p->text.p, p->text.len, true, true, ids, n, e);
+    }
+    if (p->kind == VB_PROMPT_CHAT && p->n_messages) {
+        return encode_chat(p, g, t, ids, n, e);
+    }
+    return vb_fail(e, VB_EINVAL, "the request has no text or messages to make a prompt of");
+}

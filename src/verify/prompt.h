@@ -1,0 +1,25 @@
+/*
+ * From a request's text or messages to prompt tokens: done once when the request is made and again
+ * when its receipt is verified, by the same function.
+ */
+#ifndef VB_VERIFY_PROMPT_H
+#define VB_VERIFY_PROMPT_H
+
+#include "gguf/gguf.h"
+#include "receipt/receipt.h"
+#include "tokenizer/tokenizer.h"
+
+/* Digest of the model's own chat template; false when the file has none. */
+bool vb_prompt_template_digest(const vb_gguf *g, uint8_t out[VB_SHA256_BYTES]);
+
+/* Whether the model's template prints a date, which the request must then carry. */
+bool vb_prompt_uses_date(const vb_gguf *g, const vb_tokenizer *t);
+
+/* Tokens of a prompt of kind TEXT (special tokens added and parsed) or CHAT (the model's template,
+ * contents as plain text). *ids is malloc'd for the caller. VB_EINVAL for kind TOKENS or when the
+ * text or messages are absent; VB_EUNSUPPORTED for a template this version does not know. */
+VB_MUST_CHECK vb_err vb_prompt_encode(const vb_receipt_prompt *p, const vb_gguf *g,
+                                      const vb_tokenizer *t, uint32_t **ids, size_t *n,
+                                      vb_error *e);
+
+#endif
