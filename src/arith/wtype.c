@@ -44,8 +44,11 @@ bool vb_wtype_computes(uint32_t id) {
 
 bool vb_wtype_row_bytes(uint32_t id, size_t cols, size_t *out) {
     const vb_wtype_info *info = vb_wtype_get(id);
-    if (info == NULL || cols % info->block_values != 0) {
+    size_t bytes;
+    if (info == NULL || cols % info->block_values != 0 ||
+        !vb_mul_size(cols / info->block_values, info->block_bytes, &bytes)) {
         return false;
     }
-    return vb_mul_size(cols / info->block_values, info->block_bytes, out);
+    *out = bytes;
+    return true;
 }
