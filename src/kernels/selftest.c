@@ -78,6 +78,13 @@ static void some_floats(test *t, float *x, size_t n) {
     }
 }
 
+/* Values of like size, so that each matters in a sum, and scores whose exp is not 0 or 1. */
+static void small_floats(test *t, float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] = (float)(int32_t)(next(t) >> 32) * 0x1p-30f;
+    }
+}
+
 static vb_err differ(test *t, const char *what, size_t element) {
     return vb_fail(t->e, VB_EMISMATCH,
                    "self-test of tier %s: %s: element %zu differs from the scalar definition",
@@ -107,10 +114,11 @@ static void put_scale(test *t, uint8_t *p) {
     p[1] = (uint8_t)(h >> 8);
 }
 
-/* Random weights as a file would have them: any quants, finite scales. */
-static void some_weights(test *t, vb_wtype type, uint8_t *w, size_t values) {
+/* Weights as a file would have them: finite scales, and any quants for the first n_random. */
+static void some_weights(test *t, vb_wtype type, uint8_t *w, size_t values, size_t n_random) {
     const vb_wtype_info *info = vb_wtype_get(type);
-    size_t blocks = values / info->block_values, bytes = blocks * info->block_bytes;
+    size_t blocks = values / info->block_values;
+    size_t bytes = n_random / info->block_values * info->block_bytes;
     for (size_t i = 0; i < bytes; i++) {
         w[i] = (uint8_t)next(t);
     }
@@ -165,6 +173,10 @@ static bool some_activations(test *t, size_t cols, vb_act *x) {
         return false;
     }
     some_floats(t, values, n);
+    for (size_t k = 0; k < cols; k++) {
+        values[k] = 1.0f;                                /* q is 127 throughout */
+        values[cols + k] = values[cols + k] * 0x1p-126f; /* products are subnormal */
+    }
     for (size_t i = 0; i < TOKENS_MAX && cols % VB_BLOCK == 0; i++) {
         size_t b = i * blocks;
         if (!vb_kernels_scalar.quantize(values + i * cols, cols, q + i * cols, d + b, u + b,
@@ -190,7 +202,8 @@ static vb_err test_format(test *t, vb_wtype type) {
     if (t->out_of_memory || !some_activations(t, cols, &x)) {
         return VB_ENOMEM;
     }
-    some_weights(t, type, file, ROWS * cols);
+    memset(file, 0xff, WEIGHT_BYTES_MAX); /* the last row keeps the largest weights */
+    some_weights(t, type, file, ROWS * cols, (ROWS - 1) * cols);
     if (!packed(t, t->k, type, cols, file, &m) ||
         !packed(t, &vb_kernels_scalar, type, cols, file, &definition)) {
         return VB_ENOMEM;
@@ -245,11 +258,15 @@ static vb_err test_quantize(test *t) {
     }
     some_floats(t, x, COLS);
     for (size_t i = 0; i < VB_BLOCK; i++) {
-        x[i] = (float)(int)(next(t) % 255) - 127.0f + 0.5f * (float)(i % 2); /* ties */
-        x[32 + i] = vb_f32_from_bits((uint32_t)next(t) & 0x807fffffu);       /* all zero */
-        x[64 + i] = vb_f32_from_bits(0x7f7fffffu - (uint32_t)i * 0x10000u);
+        x[i] = vb_f32_from_bits((uint32_t)next(t) & 0x807fffffu); /* all zero */
+        x[32 + i] = vb_f32_from_bits(0x7f7fffffu - (uint32_t)i * 0x10000u);
     }
-    x[0] = 127.0f;
+    for (size_t b = 2; b < 12; b++) { /* quotients halfway between integers, or nearly */
+        float step = b == 2 ? 1.0f : (float)b * 0x1.1p-5f;
+        for (size_t i = 0; i < VB_BLOCK; i++) {
+            x[b * VB_BLOCK + i] = i == 0 ? 127.0f * step : ((float)(next(t) % 127) - 63.5f) * step;
+        }
+    }
     for (int i = 0; i < 3; i++) {
         bool a = t->k->quantize(x, COLS, got->q, got->d, got->u, got->u_lo, got->du);
         bool b =
@@ -269,7 +286,7 @@ static vb_err test_rows(test *t) {
     vb_err err = t->out_of_memory ? VB_ENOMEM : VB_OK;
     for (size_t i = 0; i < sizeof counts / sizeof counts[0] && !err; i++) {
         size_t n = counts[i];
-        some_floats(t, x, N_MAX);
+        (i % 2 ? small_floats : some_floats)(t, x, N_MAX);
         some_floats(t, w, N_MAX);
         t->k->rmsnorm(x, w, n, 1e-5f, got);
         vb_kernels_scalar.rmsnorm(x, w, n, 1e-5f, want);
@@ -277,11 +294,13 @@ static vb_err test_rows(test *t) {
         t->k->silu_mul(x, w, n, got);
         vb_kernels_scalar.silu_mul(x, w, n, want);
         err = err ? err : same(t, "silu_mul", got, want, N_MAX, sizeof *got);
+        x[0] = vb_f32_from_bits(0x80000007u); /* a sum of subnormals */
+        got[0] = want[0] = vb_f32_from_bits(0x00012345u);
         t->k->add(got, x, n);
         vb_kernels_scalar.add(want, x, n);
         err = err ? err : same(t, "add", got, want, N_MAX, sizeof *got);
-        x[n - 1] = i % 2 ? x[n / 2] : vb_f32_from_bits(0x7f7fffffu);
-        x[n / 2] = x[n - 1];
+        x[n - 1] = vb_f32_from_bits(0x7f7fffffu);
+        x[n / 2] = i % 2 ? x[n - 1] : x[n / 2];
         if (!err && t->k->argmax(x, n) != vb_kernels_scalar.argmax(x, n)) {
             err = differ(t, "argmax", n);
         }
@@ -341,13 +360,6 @@ static vb_err test_rope(test *t) {
 
 /* ---- attention ---- */
 
-/* Small values: scores stay where exp is neither 0 nor 1. */
-static void small_floats(test *t, float *x, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        x[i] = (float)(int32_t)(next(t) >> 32) * 0x1p-30f;
-    }
-}
-
 static vb_err test_head(test *t, size_t head_dim) {
     static const size_t n_keys[QUERIES] = {1, 256, KEYS - 1, KEYS, 257};
     enum { PAGES = 2, STRIDE = PAGES * VB_ATTN_CHUNK };
@@ -376,7 +388,8 @@ static vb_err test_head(test *t, size_t head_dim) {
     for (size_t j = 0; j < KEYS; j++) {
         size_t p = j / VB_ATTN_CHUNK, slot = j % VB_ATTN_CHUNK;
         small_floats(t, kv, 2 * head_dim);
-        kv[j % head_dim] = some_float(t) * 0x1p-14f;
+        kv[j % head_dim] = some_float(t) * 0x1p-26f;
+        kv[head_dim + j % head_dim] = some_float(t) * 0x1p-12f;
         bool a = t->k->kv_store(kv, kv + head_dim, head_dim, keys[0][p], values[0][p], slot);
         bool b =
             vb_kernels_scalar.kv_store(kv, kv + head_dim, head_dim, keys[1][p], values[1][p], slot);
@@ -393,10 +406,10 @@ static vb_err test_head(test *t, size_t head_dim) {
     small_floats(t, q, QUERIES * head_dim);
     const uint16_t *const k_pages[PAGES] = {keys[1][0], keys[1][1]};
     const uint16_t *const v_pages[PAGES] = {values[1][0], values[1][1]};
-    t->k->attention(q, head_dim, QUERIES, n_keys, head_dim, k_pages, v_pages, 0.25f, scratch, got,
-                    head_dim);
-    vb_kernels_scalar.attention(q, head_dim, QUERIES, n_keys, head_dim, k_pages, v_pages, 0.25f,
-                                scratch, want, head_dim);
+    t->k->attention(q, head_dim, QUERIES, n_keys, head_dim, k_pages, v_pages, 0x1.6a09e6p-3f,
+                    scratch, got, head_dim);
+    vb_kernels_scalar.attention(q, head_dim, QUERIES, n_keys, head_dim, k_pages, v_pages,
+                                0x1.6a09e6p-3f, scratch, want, head_dim);
     return same(t, "attention", got, want, QUERIES * HEAD_DIM_MAX, sizeof *got);
 }
 
