@@ -74,7 +74,8 @@ def main():
     cache = float(np.abs(ours - theirs).max())
     batch = model.Session(m).forward(tokens)
     checks = [
-        (f"largest difference with a binary32 cache: {noise:.3g} (< {NOISE_MAX})", noise < NOISE_MAX),
+        (f"largest difference with a binary32 cache: {noise:.3g} (< {NOISE_MAX})",
+         noise < NOISE_MAX),
         (f"largest difference as defined: {cache:.3g} (< {CACHE_MAX})", cache < CACHE_MAX),
         ("greedy ids are the reference's", ids == expected_ids),
         ("greedy text is the reference's", _text(g, ids).strip() == expected_text.strip()),

@@ -20,6 +20,21 @@ def _bits(*values):
 # ---- exp and silu ----
 
 
+def _fused_points(rng, n):
+    """Inputs whose exponential is another one when polynomial steps are rounded once."""
+    found = []
+    while len(found) < n:
+        x = rng.uniform(4000) * F32(80)
+        k = np.rint(x * funcs.LOG2_E)
+        r = (x - k * funcs.LN2_A) - k * funcs.LN2_B
+        p = np.full_like(r, funcs.EXP_P[0])
+        for c in funcs.EXP_P[1:]:
+            p = (p.astype(np.float64) * r + c).astype(F32)
+        y = ((p * (r * r) + r) + F32(1)).astype(np.float64) * np.exp2(k.astype(np.float64))
+        found += list(x[y.astype(F32) != funcs.exp32(x)])
+    return found[:n]
+
+
 def _exp_points():
     """Zeros, subnormals, both thresholds, each change of n (odd multiples of ln2 / 2) and their
     neighbours, and random values of every size."""
@@ -32,7 +47,8 @@ def _exp_points():
             at = int(np.array([sign * c], F32).view(np.uint32)[0])
             x += list(_bits(*range(at - 2, at + 3)))
     rng = Rng(11)
-    x += list(rng.wide(160, -30, 6)) + list(rng.uniform(80) * F32(100))
+    x += list(rng.wide(160, -30, 6)) + list(rng.uniform(500) * F32(88)) + list(rng.uniform(200))
+    x += _fused_points(rng, 16)
     return np.array(x, F32)
 
 
@@ -66,17 +82,21 @@ def silu_mul_compute(f):
 # ---- rows of activations ----
 
 
+def _norm_case(name, eps, x, w):
+    return name, {"eps": codec.f32([eps]), "x": codec.f32(x), "w": codec.f32(w)}
+
+
 def rmsnorm_inputs():
     rng, out = Rng(13), []
     for n in (1, 7, 8, 15, 16, 17, 31, 33, 64, 100, 255):
-        x, w = rng.wide(n, -6, 6), rng.wide(n, -2, 1)
-        out.append((f"rmsnorm {n}", {"eps": codec.f32([1e-5]), "x": codec.f32(x), "w": codec.f32(w)}))
+        out.append(_norm_case(f"rmsnorm {n}", 1e-5, rng.wide(n, -6, 6), rng.wide(n, -2, 1)))
+    for n in (3, 5, 6, 7, 11) * 6:
+        out.append(_norm_case(f"rmsnorm {n}", 1e-6, rng.wide(n, -1, 1), rng.wide(n, -1, 1)))
     small = rng.wide(40, -149 + 23, -100)
-    out.append(("rmsnorm subnormal squares", {"eps": codec.f32([1e-6]), "x": codec.f32(small),
-                                              "w": codec.f32(rng.wide(40, -2, 1))}))
-    zeros = np.zeros(32, F32)
-    out.append(("rmsnorm zeros", {"eps": codec.f32([1e-6]), "x": codec.f32(zeros),
-                                  "w": codec.f32(rng.uniform(32))}))
+    out.append(_norm_case("rmsnorm tiny squares", 1e-6, small, rng.wide(40, -2, 1)))
+    out.append(_norm_case("rmsnorm zeros", 1e-6, np.zeros(32, F32), rng.uniform(32)))
+    large = rng.wide(24, 60, 100)
+    out.append(_norm_case("rmsnorm sum of squares overflows", 1e-6, large, rng.uniform(24)))
     return out
 
 
@@ -92,11 +112,23 @@ def _with_max(block, a):
     return block
 
 
+def _near_ties(rng):
+    """A row of 4 blocks in each of which x * (127 / a) and x / (a / 127) round to different
+    integers."""
+    blocks = []
+    while len(blocks) < 4:
+        x = rng.uniform(32)
+        a = np.abs(x).max()
+        if (np.rint(x * (F32(127) / a)) != np.rint(x / (a / F32(127)))).any():
+            blocks.append(x)
+    return np.concatenate(blocks)
+
+
 def quantize_inputs():
     rng, rows = Rng(14), []
     rows.append(("one block", rng.uniform(32)))
     rows.append(("three blocks of different size", rng.wide(96, -20, 20)))
-    ties = (np.arange(32, dtype=F32) - F32(15.5)) * F32(2)
+    ties = np.arange(32, dtype=F32) - F32(15.5)
     rows.append(("ties to even", _with_max(ties, 127.0)))
     below = np.nextafter(F32(2.0**-100), F32(0))
     rows.append(("largest below 2^-100", _with_max(np.zeros(32, F32), below)))
@@ -105,6 +137,7 @@ def quantize_inputs():
     rows.append(("subnormals beside one value", _with_max(rng.uniform(32) * F32(1e-40), 1.0)))
     rows.append(("largest f32", _with_max(rng.uniform(32) * F32(3e38), -3.4028234663852886e38)))
     rows.append(("many blocks", rng.wide(512, -3, 3)))
+    rows.append(("near ties", _near_ties(rng)))
     out = [(name, {"x": codec.f32(x)}) for name, x in rows]
     for name, bits in (("NaN", 0x7FC00001), ("infinity", 0x7F800000), ("-infinity", 0xFF800000)):
         x = rng.uniform(64)
@@ -171,6 +204,41 @@ def products_compute(f):
     return {"values": codec.f32(np.concatenate(values)), "y": codec.f32(arith.product(w, x))}
 
 
+# ---- functions in binary64 ----
+
+
+def _reals(rng, n, low, high):
+    """Binary64 values in [low, high], all mantissa bits random."""
+    return [low + (high - low) * ((rng.u64() >> 11) * 2.0**-53) for _ in range(n)]
+
+
+def _trig_points(rng):
+    """Multiples of pi / 2 and their neighbours, where the reduction cancels, and random values."""
+    x = [0.0, -0.0, 2.0**-1074, 2.0**-30, 8388608.0, -8388608.0]
+    for n in (1, 2, 3, 4, 5, 51, 1000, 573204, 5340353):
+        at = float(n) * 1.5707963267948966
+        x += [at, float(np.nextafter(at, 0.0)), -at]
+    return x + _reals(rng, 60, -8.0, 8.0) + _reals(rng, 60, -8388608.0, 8388608.0)
+
+
+def f64_inputs():
+    rng = Rng(21)
+    exp2 = [0.0, -0.0, 0.5, -0.5, 1.5, 1023.5, -1021.5, -1021.0, -1021.75, 1023.75, 1.0, -30.0]
+    log2 = [1.0, 2.0, 0.5, 10000.0, 1e6, 500000.0, 2.0**-1022, 1.4142135623730951,
+            float(np.nextafter(1.4142135623730951, 2)), float(np.nextafter(1.0, 0)), 1.5, 2.0**1023]
+    exp2 += _reals(rng, 80, -40.0, 2.0) + _reals(rng, 20, -1021.0, 1023.0)
+    log2 += _reals(rng, 60, 0.5, 4.0) + _reals(rng, 40, 1.4, 1.5) + _reals(rng, 20, 0.0, 1e7)
+    points = {"exp2": exp2, "log2": log2}
+    points["sin"] = points["cos"] = _trig_points(rng)
+    return [(name, {"function": name, "x": codec.f64(x)}) for name, x in points.items()]
+
+
+def f64_compute(f):
+    function = {"exp2": funcs.exp2, "log2": funcs.log2, "sin": lambda x: funcs.sin_cos(x)[0],
+                "cos": lambda x: funcs.sin_cos(x)[1]}[f["function"]]
+    return {"y": codec.f64([function(float(x)) for x in codec.to_f64(f["x"])])}
+
+
 # ---- rotary ----
 
 
@@ -184,9 +252,11 @@ def _rope_cases():
                           factors=np.array(llama3, F32)), (1, 8191, 100000)
     yield "yarn", dict(n_rot=64, base=1000000.0, kind="yarn", factor=4.0, ctx_orig=32768), \
         (1, 4096, 131071)
-    yield "yarn, parameters", dict(n_rot=32, base=10000.0, kind="yarn", factor=40.0, ctx_orig=4096,
-                                   ext_factor=0.5, attn_factor=0.75, beta_fast=24.0, beta_slow=2.0), \
-        (1, 163839)
+    yield "yarn, parameters", dict(
+        n_rot=32, base=10000.0, kind="yarn", factor=40.0, ctx_orig=4096, ext_factor=0.5,
+        attn_factor=0.75, beta_fast=24.0, beta_slow=2.0), (1, 163839)
+    yield "yarn, no extrapolation", dict(
+        n_rot=16, base=10000.0, kind="yarn", factor=8.0, ctx_orig=2048, ext_factor=0.0), (1, 9999)
 
 
 def rope_inputs():
@@ -219,7 +289,8 @@ def rotate_inputs():
         for heads, head_dim, n_rot in ((1, 8, 8), (3, 16, 10), (2, 70, 64)):
             out.append((f"{style} {heads} x {head_dim}, {n_rot}", {
                 "style": style, "heads": heads, "head_dim": head_dim, "n_rot": n_rot,
-                "x": codec.f32(rng.wide(heads * head_dim)), "cos": codec.f32(rng.uniform(n_rot // 2)),
+                "x": codec.f32(rng.wide(heads * head_dim)),
+                "cos": codec.f32(rng.uniform(n_rot // 2)),
                 "sin": codec.f32(rng.uniform(n_rot // 2))}))
     return out
 
@@ -253,8 +324,9 @@ def kv_compute(f):
 
 def attention_inputs():
     rng, out = Rng(19), []
-    for queries, head_dim, n_keys, size in ((1, 8, 1, 2), (2, 4, 5, 2), (1, 64, 33, 1), (3, 20, 17, 3),
-                                            (1, 4, 256, 2), (2, 8, 300, 2), (1, 5, 769, 1)):
+    sizes = ((1, 8, 1, 2), (2, 4, 5, 2), (1, 64, 33, 1), (3, 20, 17, 3), (1, 4, 256, 2),
+             (2, 8, 300, 2), (1, 5, 769, 1))
+    for queries, head_dim, n_keys, size in sizes:
         q = rng.wide(queries * head_dim, -3, size)
         k, v = rng.wide(n_keys * head_dim, -3, 1), rng.wide(n_keys * head_dim, -6, 6)
         out.append((f"{queries} queries, {n_keys} keys of {head_dim}", {
@@ -280,7 +352,8 @@ def digests_inputs():
     rng = Rng(20)
     for n in (0, 1, 2, 3, 5, 8, 13):
         logits = codec.f32(rng.wide(4 * n)) if n else ""
-        out.append((f"trace of {n}", {"tokens": [rng.below(4) for _ in range(n)], "logits": logits}))
+        tokens = [rng.below(4) for _ in range(n)]
+        out.append((f"trace of {n}", {"tokens": tokens, "logits": logits}))
     return out
 
 
@@ -302,6 +375,7 @@ KINDS = {
     "quantize": (quantize_inputs, quantize_compute),
     "add": (add_inputs, add_compute),
     "products": (products_inputs, products_compute),
+    "f64": (f64_inputs, f64_compute),
     "rope": (rope_inputs, rope_compute),
     "rotate": (rotate_inputs, rotate_compute),
     "kv": (kv_inputs, kv_compute),

@@ -16,9 +16,9 @@ def _f32(text):
 
 
 _EXP_HIGH, _EXP_LOW = _f32("0x1.62e42ep+6"), _f32("-0x1.9fe368p+6")
-_LOG2_E = _f32("0x1.715476p+0")
-_LN2_A, _LN2_B = _f32("0x1.63p-1"), _f32("-0x1.bd0106p-13")
-_EXP_P = [_f32(c) for c in ("0x1.a0d2cep-13", "0x1.6e879cp-10", "0x1.11121p-7", "0x1.555382p-5",
+LOG2_E = _f32("0x1.715476p+0")
+LN2_A, LN2_B = _f32("0x1.63p-1"), _f32("-0x1.bd0106p-13")
+EXP_P = [_f32(c) for c in ("0x1.a0d2cep-13", "0x1.6e879cp-10", "0x1.11121p-7", "0x1.555382p-5",
                             "0x1.555554p-3", "0x1p-1")]
 
 
@@ -31,10 +31,10 @@ def exp32(x):
     x = np.asarray(x, F32)
     inside = (x <= _EXP_HIGH) & (x >= _EXP_LOW)
     v = np.where(inside, x, F32(0))
-    n = np.rint(v * _LOG2_E)
-    r = (v - n * _LN2_A) - n * _LN2_B
-    p = np.full_like(r, _EXP_P[0])
-    for c in _EXP_P[1:]:
+    n = np.rint(v * LOG2_E)
+    r = (v - n * LN2_A) - n * LN2_B
+    p = np.full_like(r, EXP_P[0])
+    for c in EXP_P[1:]:
         p = p * r + c
     y = (p * (r * r) + r) + F32(1)
     n = n.astype(np.int32)

@@ -33,7 +33,8 @@ class Params:
             n_rot, get("rope.freq_base", 10000.0), kind, get("rope.scaling.factor", 1.0),
             get("rope.scaling.original_context_length", get("context_length")),
             get("rope.scaling.yarn_ext_factor", 1.0), attn,
-            get("rope.scaling.yarn_beta_fast", 32.0), get("rope.scaling.yarn_beta_slow", 1.0), factors)
+            get("rope.scaling.yarn_beta_fast", 32.0), get("rope.scaling.yarn_beta_slow", 1.0),
+            factors)
 
 
 def _yarn_pair(p, beta):

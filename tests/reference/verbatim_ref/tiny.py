@@ -80,7 +80,8 @@ def llama():
         ("attention.layer_norm_rms_epsilon", "f32", 1e-5)])
     w = m.writer
     w.add("tokenizer.ggml.model", "str", "llama")
-    w.add("tokenizer.ggml.tokens", "str[]", ["<unk>", "<s>", "</s>"] + [f"t{i}" for i in range(3, vocab)])
+    pieces = ["<unk>", "<s>", "</s>"] + [f"t{i}" for i in range(3, vocab)]
+    w.add("tokenizer.ggml.tokens", "str[]", pieces)
     w.add("tokenizer.ggml.scores", "f32[]", [0.0] * vocab)
     w.add("tokenizer.ggml.token_type", "i32[]", [2, 3, 3] + [1] * (vocab - 3))
     w.add("tokenizer.ggml.bos_token_id", "u32", 1)

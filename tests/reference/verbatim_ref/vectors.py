@@ -89,18 +89,19 @@ def _dump(kind, items):
     return "\n".join(lines) + "\n]}\n"
 
 
-def _kinds(folders):
-    kinds = dict(cases.KINDS)
-    kinds["layers"] = (layers_inputs, lambda f: layers_compute(f, folders))
-    kinds["models"] = (models_inputs, lambda f: models_compute(f, folders))
-    return kinds
+def kinds(folders):
+    """Each kind's functions; folders is where models are looked for."""
+    out = dict(cases.KINDS)
+    out["layers"] = (layers_inputs, lambda f: layers_compute(f, folders))
+    out["models"] = (models_inputs, lambda f: models_compute(f, folders))
+    return out
 
 
 def generate(folder, models):
     for name, make in tiny.MODELS.items():
         with open(os.path.join(folder, name), "wb") as f:
             f.write(make())
-    for kind, (inputs, compute) in _kinds([folder] + models).items():
+    for kind, (inputs, compute) in kinds([folder] + models).items():
         items = [{"name": n, "in": f, "out": compute(f)} for n, f in inputs()]
         with open(os.path.join(folder, kind + ".json"), "w", encoding="ascii") as f:
             f.write(_dump(kind, items))
@@ -123,13 +124,13 @@ def _compare(expected, actual):
     return None
 
 
-def check_file(path, kinds):
+def check_file(path, by_kind):
     """(passed, failed, absent)"""
     with open(path, encoding="ascii") as f:
         doc = json.load(f)
     if (doc["format"], doc["arithmetic"]) != (FORMAT, ARITHMETIC):
         raise ValueError(f"{path}: {doc['format']}, {doc['arithmetic']}")
-    compute = kinds[doc["kind"]][1]
+    compute = by_kind[doc["kind"]][1]
     passed, failed, absent = 0, 0, 0
     for case in doc["cases"]:
         try:
@@ -148,14 +149,14 @@ def check_file(path, kinds):
 
 def check(folder, models):
     """True when a case failed, or a file of the frozen set is missing or unknown."""
-    kinds, bad = _kinds([folder] + models), False
+    by_kind, bad = kinds([folder] + models), False
     for name, make in tiny.MODELS.items():
         with open(os.path.join(folder, name), "rb") as f:
             if f.read() != make():
                 bad = True
                 print(f"FAIL {name}: not what tiny.py makes")
-    for kind in kinds:
-        result = check_file(os.path.join(folder, kind + ".json"), kinds)
+    for kind in by_kind:
+        result = check_file(os.path.join(folder, kind + ".json"), by_kind)
         print(f"{kind}: {result[0]} passed, {result[1]} failed, {result[2]} absent")
         bad = bad or result[1] > 0 or result[0] + result[2] == 0
     passed, failed = sampling_vectors.check_file(os.path.join(folder, "sampling.json"))

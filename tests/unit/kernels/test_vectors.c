@@ -9,6 +9,7 @@
 #include "arith/attention.h"
 #include "arith/exp.h"
 #include "arith/rope.h"
+#include "arith/trig.h"
 #include "kernels/kernels.h"
 #include "vectors/vectors.h"
 
@@ -170,6 +171,29 @@ static void check_products(const vectors_case *c, const vb_kernels *k) {
         k->matmul(&m, 0, m.rows, &one, y + t * m.rows, m.rows);
     }
     vectors_expect_f32(c, k->name, "y", y, tokens * m.rows);
+}
+
+static void test_f64(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        double (*function)(double);
+    } functions[] = {
+        {"exp2", vb_exp2_f64}, {"log2", vb_log2_f64}, {"sin", vb_sin_f64}, {"cos", vb_cos_f64}};
+    enum { FUNCTIONS = sizeof functions / sizeof functions[0] };
+    size_t n = vectors_open("f64");
+    assert_int_equal(n, FUNCTIONS);
+    for (size_t i = 0; i < n; i++) {
+        vectors_case c = vectors_at(i);
+        assert_string_equal(vectors_text(c.in, "function"), functions[i].name);
+        size_t n_x;
+        double *x = vectors_f64(c.in, "x", &n_x);
+        for (size_t j = 0; j < n_x; j++) {
+            x[j] = functions[i].function(x[j]);
+        }
+        vectors_expect_f64(&c, "definition", "y", x, n_x);
+    }
+    vectors_close();
 }
 
 static double real(json_t *o, const char *field) {
@@ -346,12 +370,12 @@ int main(void) {
         print_message("tier %s\n", tiers[i]->name);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exp),       cmocka_unit_test(test_silu),
-        cmocka_unit_test(test_silu_mul),  cmocka_unit_test(test_rmsnorm),
-        cmocka_unit_test(test_add),       cmocka_unit_test(test_quantize),
-        cmocka_unit_test(test_products),  cmocka_unit_test(test_rope),
-        cmocka_unit_test(test_rotate),    cmocka_unit_test(test_kv),
-        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_exp),      cmocka_unit_test(test_silu),
+        cmocka_unit_test(test_silu_mul), cmocka_unit_test(test_rmsnorm),
+        cmocka_unit_test(test_add),      cmocka_unit_test(test_quantize),
+        cmocka_unit_test(test_products), cmocka_unit_test(test_rope),
+        cmocka_unit_test(test_f64),      cmocka_unit_test(test_rotate),
+        cmocka_unit_test(test_kv),       cmocka_unit_test(test_attention),
     };
     return n_tiers ? cmocka_run_group_tests_name("vectors", tests, NULL, NULL) : 1;
 }
