@@ -197,6 +197,10 @@ static vb_err read_prompt(const vb_fields *doc, vb_receipt_prompt *p) {
         return f.err;
     }
     p->kind = vb_prompt_kind_of_name(kind);
+    if (!p->kind) {
+        vb_field_fail(&f, VB_EUNSUPPORTED, "kind", "unknown kind of prompt %s", kind);
+        return f.err;
+    }
     p->has_tokens = !vb_field_is_null(&f, "tokens");
     if (p->has_tokens) {
         vb_field_tokens(&f, "tokens", 1, VB_MODEL_CTX_TOKENS_MAX, &p->tokens, &p->n_tokens);
@@ -227,7 +231,6 @@ static vb_err read_prompt(const vb_fields *doc, vb_receipt_prompt *p) {
         vb_field_hex(&f, "template_sha256", p->template_sha256, sizeof p->template_sha256);
         p->has_template = true;
         break;
-    default: vb_field_fail(&f, VB_EUNSUPPORTED, "kind", "unknown kind of prompt %s", kind);
     }
     return f.err;
 }

@@ -225,12 +225,9 @@ static void check_prompt_digest(const vb_receipt *r, const vb_expect *x, vb_repo
                            "the prompt is not the expected text");
             return;
         }
-    } else if (x->prompt_text && rep->level != VB_LEVEL_RECEIPT) {
-        return; /* a private receipt: the replay turns the text into tokens */
     } else if (x->prompt_text) {
         vb_report_unknown(rep, VB_CHECK_PROMPT_DIGEST, VB_REASON_MISSING_PROMPT,
-                          "a private receipt: without the model the expected text can not be "
-                          "compared; give the tokens");
+                          "a private receipt: its text can not be compared; give the tokens");
         return;
     }
     if (known) {
