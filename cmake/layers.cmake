@@ -15,7 +15,7 @@ function(vb_layer name)
       list(FILTER sources EXCLUDE REGEX "/kernels/arm/")
     endif()
     foreach(src ${sources})
-      # A file's instruction set is in its name: never -march=native.
+      # A file's instruction set is in its name, never -march=native.
       if(src MATCHES "/x86/.*_avx2\\.c$")
         set_source_files_properties(${src} PROPERTIES COMPILE_OPTIONS "-mavx2;-mf16c;-mbmi2")
       elseif(src MATCHES "/x86/.*_avx512vnni\\.c$")

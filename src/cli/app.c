@@ -13,6 +13,38 @@
 #include "cli/progress.h"
 #include "crypto/filehash.h"
 
+void vb_app_options(vb_app *a, unsigned which, vb_opt_table *t) {
+    const struct {
+        unsigned bit;
+        vb_opt row;
+    } all[] = {
+        {VB_APP_OPT_MODEL,
+         {'m', "model", VB_OPT_STR, &a->model_path, "FILE",
+          "model file (GGUF); of a split model, the first", 0, 0, NULL}},
+        {VB_APP_OPT_CTX,
+         {'c', "ctx", VB_OPT_UINT, &a->ctx, "N", "context, tokens (default: what is needed)", 1,
+          VB_MODEL_CTX_TOKENS_MAX, NULL}},
+        {VB_APP_OPT_RUN,
+         {'b', "batch", VB_OPT_UINT, &a->batch, "N", "prompt tokens of one pass (default 512)", 1,
+          VB_BATCH_TOKENS_MAX, NULL}},
+        {VB_APP_OPT_RUN,
+         {'t', "threads", VB_OPT_UINT, &a->threads, "N", "threads (default: all processors)", 1,
+          1024, NULL}},
+        {VB_APP_OPT_RUN,
+         {0, "tier", VB_OPT_STR, &a->tier, "NAME",
+          "kernels: auto, scalar, avx2, avx512vnni, neon, neondot", 0, 0, NULL}},
+        {VB_APP_OPT_JSON,
+         {0, "json", VB_OPT_FLAG, &a->json, NULL, "one JSON object on stdout", 0, 0, NULL}},
+        {VB_APP_OPT_QUIET,
+         {'q', "quiet", VB_OPT_FLAG, &a->quiet, NULL, "no progress, no statistics", 0, 0, NULL}},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (which & all[i].bit) {
+            vb_opt_add(t, &all[i].row, 1);
+        }
+    }
+}
+
 vb_err vb_app_select_tier(vb_app *a, vb_error *e) {
     vb_err err = vb_kernels_select(a->tier, &a->kernels, e);
     if (!err && (err = vb_kernels_selftest(a->kernels, e))) {

@@ -34,36 +34,15 @@ typedef struct vb_app {
     uint64_t load_ns;
 } vb_app;
 
-/* Rows of an options table for a vb_app `a`. */
-#define VB_APP_OPT_MODEL(a)                                                                        \
-    {                                                                                              \
-        'm', "model", VB_OPT_STR, &(a).model_path, "FILE",                                         \
-            "model file (GGUF); of a split model, the first", 0, 0, NULL                           \
-    }
-#define VB_APP_OPT_THREADS(a)                                                                      \
-    {                                                                                              \
-        't', "threads", VB_OPT_UINT, &(a).threads, "N", "threads (default: all processors)", 1,    \
-            1024, NULL                                                                             \
-    }
-#define VB_APP_OPT_TIER(a)                                                                         \
-    {                                                                                              \
-        0, "tier", VB_OPT_STR, &(a).tier, "NAME",                                                  \
-            "kernels: auto, scalar, avx2, avx512vnni, neon, neondot", 0, 0, NULL                   \
-    }
-#define VB_APP_OPT_CTX(a)                                                                          \
-    {                                                                                              \
-        'c', "ctx", VB_OPT_UINT, &(a).ctx, "N",                                                    \
-            "context, tokens (default: what the request needs)", 1, VB_MODEL_CTX_TOKENS_MAX, NULL  \
-    }
-#define VB_APP_OPT_BATCH(a)                                                                        \
-    {                                                                                              \
-        'b', "batch", VB_OPT_UINT, &(a).batch, "N", "prompt tokens of one pass (default 512)", 1,  \
-            VB_BATCH_TOKENS_MAX, NULL                                                              \
-    }
-#define VB_APP_OPT_JSON(a)                                                                         \
-    { 0, "json", VB_OPT_FLAG, &(a).json, NULL, "one JSON object on stdout", 0, 0, NULL }
-#define VB_APP_OPT_QUIET(a)                                                                        \
-    { 'q', "quiet", VB_OPT_FLAG, &(a).quiet, NULL, "no progress, no statistics", 0, 0, NULL }
+/* Which of a vb_app's options a command takes. */
+enum {
+    VB_APP_OPT_MODEL = 1,
+    VB_APP_OPT_CTX = 2,
+    VB_APP_OPT_RUN = 4, /* batch, threads, tier */
+    VB_APP_OPT_JSON = 8,
+    VB_APP_OPT_QUIET = 16
+};
+void vb_app_options(vb_app *a, unsigned which, vb_opt_table *t);
 
 /* Picks the tier, runs its self-test, opens the file, loads the weights and, when asked, the
  * tokenizer. VB_EINVAL when no -m was given. */

@@ -121,26 +121,23 @@ static void print_result(const vb_app *a, const result *r) {
 int vb_cmd_bench(int argc, char **argv) {
     vb_app a = {0};
     uint64_t n_prompt = 512, n_decode = 64;
-    const vb_opt options[] = {
-        VB_APP_OPT_MODEL(a),
+    const vb_opt own[] = {
         {'p', "prompt", VB_OPT_UINT, &n_prompt, "N", "tokens to prefill (default 512)", 1,
          VB_MODEL_CTX_TOKENS_MAX, NULL},
         {'n', "tokens", VB_OPT_UINT, &n_decode, "N", "tokens to decode (default 64)", 1,
          VB_MODEL_CTX_TOKENS_MAX, NULL},
-        VB_APP_OPT_BATCH(a),
-        VB_APP_OPT_THREADS(a),
-        VB_APP_OPT_TIER(a),
-        VB_APP_OPT_JSON(a),
-        VB_APP_OPT_QUIET(a),
     };
+    vb_opt_table options = {.n = 0};
+    vb_opt_add(&options, own, sizeof own / sizeof own[0]);
+    vb_app_options(&a, VB_APP_OPT_MODEL | VB_APP_OPT_RUN | VB_APP_OPT_JSON | VB_APP_OPT_QUIET,
+                   &options);
     const vb_command_spec spec = {
         "bench",
         "-m FILE [-p N] [-n N] [-t N] [--json]",
         "Measures prefill, decode and replay, and in the same run how fast this machine reads "
         "memory:\n"
         "a decode step must read every weight once, so that is its ceiling.",
-        options,
-        sizeof options / sizeof options[0],
+        &options,
         0,
         0};
     char **rest;

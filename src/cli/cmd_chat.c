@@ -294,24 +294,21 @@ int vb_cmd_chat(int argc, char **argv) {
         return VB_EXIT_LIMIT;
     }
     x->q = (vb_request_options)VB_REQUEST_DEFAULTS;
-    const vb_opt options[] = {
-        VB_APP_OPT_MODEL(x->a),
+    const vb_opt own[] = {
         {0, "receipts", VB_OPT_STR, &x->receipts_dir, "DIR",
          "write a signed receipt of every answer there", 0, 0, NULL},
-        VB_REQUEST_OPTS(x->q),
-        VB_APP_OPT_CTX(x->a),
-        VB_APP_OPT_BATCH(x->a),
-        VB_APP_OPT_THREADS(x->a),
-        VB_APP_OPT_TIER(x->a),
-        VB_APP_OPT_QUIET(x->a),
     };
+    vb_opt_table options = {.n = 0};
+    vb_opt_add(&options, own, sizeof own / sizeof own[0]);
+    vb_request_options_add(&x->q, &options);
+    vb_app_options(&x->a, VB_APP_OPT_MODEL | VB_APP_OPT_CTX | VB_APP_OPT_RUN | VB_APP_OPT_QUIET,
+                   &options);
     const vb_command_spec spec = {"chat",
                                   "-m FILE [OPTIONS]",
                                   "A conversation through the model's own chat template. /help "
                                   "lists what else can be typed.\n"
                                   "Context by default: 4096 tokens, or the model's limit.",
-                                  options,
-                                  sizeof options / sizeof options[0],
+                                  &options,
                                   0,
                                   0};
     char **rest;

@@ -9,20 +9,20 @@
 int vb_cmd_hash(int argc, char **argv) {
     vb_app a = {0};
     bool rehash = false;
-    const vb_opt options[] = {
+    const vb_opt own[] = {
         {0, "rehash", VB_OPT_FLAG, &rehash, NULL, "read the file again, whatever the cache says", 0,
          0, NULL},
-        VB_APP_OPT_JSON(a),
-        VB_APP_OPT_QUIET(a),
     };
+    vb_opt_table options = {.n = 0};
+    vb_opt_add(&options, own, sizeof own / sizeof own[0]);
+    vb_app_options(&a, VB_APP_OPT_JSON | VB_APP_OPT_QUIET, &options);
     const vb_command_spec spec = {
         "hash",
         "[OPTIONS] MODEL...",
         "Prints the model digest: the file's SHA-256, as model hubs show it; for a split model "
         "the\n"
         "digest over the digests of its files. Remembered by device, inode, size and time.",
-        options,
-        sizeof options / sizeof options[0],
+        &options,
         1,
         4096};
     char **rest;

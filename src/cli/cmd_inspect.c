@@ -126,18 +126,19 @@ static void print_model(const vb_app *a, const vb_gguf *g, size_t ctx) {
 int vb_cmd_inspect(int argc, char **argv) {
     vb_app a = {0};
     bool tensors = false;
-    const vb_opt options[] = {
+    const vb_opt own[] = {
         {0, "tensors", VB_OPT_FLAG, &tensors, NULL, "list every tensor", 0, 0, NULL},
         {'c', "ctx", VB_OPT_UINT, &a.ctx, "N", "context for the memory estimate, tokens", 1,
          VB_MODEL_CTX_TOKENS_MAX, NULL},
-        VB_APP_OPT_JSON(a),
     };
+    vb_opt_table options = {.n = 0};
+    vb_opt_add(&options, own, sizeof own / sizeof own[0]);
+    vb_app_options(&a, VB_APP_OPT_JSON, &options);
     const vb_command_spec spec = {
         "inspect",
         "[OPTIONS] MODEL",
         "Shows a GGUF file's metadata, tensors, and the memory that running it needs.",
-        options,
-        sizeof options / sizeof options[0],
+        &options,
         1,
         1};
     char **rest;

@@ -122,26 +122,23 @@ static vb_err close_output(writer *w, vb_err err, vb_error *e) {
 int vb_cmd_logits(int argc, char **argv) {
     vb_app a = {0};
     const char *prompt = NULL, *tokens = NULL, *output = NULL;
-    const vb_opt options[] = {
-        VB_APP_OPT_MODEL(a),
+    const vb_opt own[] = {
         {'p', "prompt", VB_OPT_STR, &prompt, "TEXT", "text, tokenised as it is (no chat template)",
          0, 0, NULL},
         {0, "tokens", VB_OPT_STR, &tokens, "IDS", "token ids, as 1,2,3", 0, 0, NULL},
         {'o', "output", VB_OPT_STR, &output, "FILE",
          "raw little-endian f32 [tokens][vocabulary]; - is stdout", 0, 0, NULL},
-        VB_APP_OPT_BATCH(a),
-        VB_APP_OPT_THREADS(a),
-        VB_APP_OPT_TIER(a),
-        VB_APP_OPT_JSON(a),
-        VB_APP_OPT_QUIET(a),
     };
+    vb_opt_table options = {.n = 0};
+    vb_opt_add(&options, own, sizeof own / sizeof own[0]);
+    vb_app_options(&a, VB_APP_OPT_MODEL | VB_APP_OPT_RUN | VB_APP_OPT_JSON | VB_APP_OPT_QUIET,
+                   &options);
     const vb_command_spec spec = {
         "logits",
         "-m FILE (-p TEXT | --tokens IDS) [-o FILE]",
         "Runs a prompt once and writes the logits after each of its tokens. Without -o only their\n"
         "SHA-256 is printed: the same on every machine.",
-        options,
-        sizeof options / sizeof options[0],
+        &options,
         0,
         0};
     char **rest;

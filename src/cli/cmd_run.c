@@ -188,22 +188,21 @@ static void close_all(run *x) {
 
 int vb_cmd_run(int argc, char **argv) {
     run x = {.q = VB_REQUEST_DEFAULTS};
-    const vb_opt options[] = {
-        VB_APP_OPT_MODEL(x.a),
+    const vb_opt own[] = {
         {'p', "prompt", VB_OPT_STR, &x.prompt, "TEXT",
          "the user's message (with --raw: the text to continue)", 0, 0, NULL},
         {'f', "file", VB_OPT_STR, &x.file, "FILE", "read it from a file; - is stdin", 0, 0, NULL},
         {0, "raw", VB_OPT_FLAG, &x.raw, NULL, "no chat template: continue the text", 0, 0, NULL},
         {'r', "receipt", VB_OPT_STR, &x.receipt_path, "FILE",
          "write a signed receipt of the answer", 0, 0, NULL},
-        VB_REQUEST_OPTS(x.q),
-        VB_APP_OPT_CTX(x.a),
-        VB_APP_OPT_BATCH(x.a),
-        VB_APP_OPT_THREADS(x.a),
-        VB_APP_OPT_TIER(x.a),
-        VB_APP_OPT_JSON(x.a),
-        VB_APP_OPT_QUIET(x.a),
     };
+    vb_opt_table options = {.n = 0};
+    vb_opt_add(&options, own, sizeof own / sizeof own[0]);
+    vb_request_options_add(&x.q, &options);
+    vb_app_options(&x.a,
+                   VB_APP_OPT_MODEL | VB_APP_OPT_CTX | VB_APP_OPT_RUN | VB_APP_OPT_JSON |
+                       VB_APP_OPT_QUIET,
+                   &options);
     const vb_command_spec spec = {"run",
                                   "-m FILE (-p TEXT | -f FILE) [OPTIONS]",
                                   "Answers one prompt; the text is streamed to stdout. With "
@@ -212,8 +211,7 @@ int vb_cmd_run(int argc, char **argv) {
                                   "from this machine's own hash\n"
                                   "chain (mode local), and the signed record of it all is written "
                                   "when the answer is complete.",
-                                  options,
-                                  sizeof options / sizeof options[0],
+                                  &options,
                                   0,
                                   0};
     char **rest;

@@ -93,8 +93,7 @@ int vb_cmd_tokenize(int argc, char **argv) {
     vb_app a = {0};
     const char *prompt = NULL, *file = NULL;
     bool decode = false, no_special = false, no_bos = false, ids_only = false;
-    const vb_opt options[] = {
-        VB_APP_OPT_MODEL(a),
+    const vb_opt own[] = {
         {'p', "prompt", VB_OPT_STR, &prompt, "TEXT", "the text", 0, 0, NULL},
         {'f', "file", VB_OPT_STR, &file, "FILE", "read the text from a file; - is stdin", 0, 0,
          NULL},
@@ -105,13 +104,14 @@ int vb_cmd_tokenize(int argc, char **argv) {
          "texts of control tokens are ordinary text", 0, 0, NULL},
         {0, "no-bos", VB_OPT_FLAG, &no_bos, NULL, "do not add the tokens the model asks for", 0, 0,
          NULL},
-        VB_APP_OPT_JSON(a),
     };
+    vb_opt_table options = {.n = 0};
+    vb_opt_add(&options, own, sizeof own / sizeof own[0]);
+    vb_app_options(&a, VB_APP_OPT_MODEL | VB_APP_OPT_JSON, &options);
     const vb_command_spec spec = {"tokenize",
                                   "-m FILE (-p TEXT | -f FILE | --decode IDS...)",
                                   "Shows how a model's tokenizer cuts a text.",
-                                  options,
-                                  sizeof options / sizeof options[0],
+                                  &options,
                                   0,
                                   65536};
     char **rest;

@@ -11,11 +11,11 @@
 #include "cli/progress.h"
 #include "verify/replay.h"
 
-typedef struct options {
+typedef struct invocation {
     vb_app a;
     const char *level, *key, *prompt_file;
     bool rehash;
-} options;
+} invocation;
 
 /* What the verifier was told apart from the receipt. */
 typedef struct given {
@@ -23,7 +23,7 @@ typedef struct given {
     uint8_t key[VB_ED25519_PUBLIC_BYTES];
 } given;
 
-static vb_err read_key(const options *o, given *g, vb_error *e) {
+static vb_err read_key(const invocation *o, given *g, vb_error *e) {
     if (!o->key) {
         return VB_OK;
     }
@@ -35,7 +35,7 @@ static vb_err read_key(const options *o, given *g, vb_error *e) {
 }
 
 /* Replays with the model; a model that can not be used leaves the verdict UNVERIFIABLE. */
-static void replay(options *o, const vb_receipt *r, vb_report *rep) {
+static void replay(invocation *o, const vb_receipt *r, vb_report *rep) {
     vb_error e = {VB_OK, ""};
     if (!o->a.model_path) {
         vb_report_unknown(rep, VB_CHECK_MODEL_DIGEST, VB_REASON_MISSING_MODEL,
@@ -80,7 +80,7 @@ static bool has_failed(const vb_report *rep) {
 }
 
 /* Where the replay left the receipt's path, as text. */
-static void print_divergence(const options *o, const vb_report *rep) {
+static void print_divergence(const invocation *o, const vb_report *rep) {
     const vb_divergence *d = &rep->divergence;
     if (!d->known || !o->a.tokenizer || d->expected == d->found) {
         return;
@@ -98,7 +98,7 @@ static void print_divergence(const options *o, const vb_report *rep) {
     }
 }
 
-static void print_report(const options *o, const vb_report *rep) {
+static void print_report(const invocation *o, const vb_report *rep) {
     vb_buf out = vb_buf_make(VB_RECEIPT_BYTES_MAX);
     vb_error e = {VB_OK, ""};
     vb_err err =
@@ -117,21 +117,19 @@ static void print_report(const options *o, const vb_report *rep) {
 }
 
 int vb_cmd_verify(int argc, char **argv) {
-    options o = {.level = "full"};
-    const vb_opt table[] = {
-        VB_APP_OPT_MODEL(o.a),
+    invocation o = {.level = "full"};
+    const vb_opt own[] = {
         {0, "level", VB_OPT_STR, &o.level, "LEVEL",
          "full (default): replay every token; receipt: no model needed", 0, 0, NULL},
         {0, "key", VB_OPT_STR, &o.key, "HEX", "the server's public key, if it is known", 0, 0,
          NULL},
         {0, "rehash", VB_OPT_FLAG, &o.rehash, NULL, "hash the model again, whatever the cache says",
          0, 0, NULL},
-        VB_APP_OPT_BATCH(o.a),
-        VB_APP_OPT_THREADS(o.a),
-        VB_APP_OPT_TIER(o.a),
-        VB_APP_OPT_JSON(o.a),
-        VB_APP_OPT_QUIET(o.a),
     };
+    vb_opt_table options = {.n = 0};
+    vb_opt_add(&options, own, sizeof own / sizeof own[0]);
+    vb_app_options(&o.a, VB_APP_OPT_MODEL | VB_APP_OPT_RUN | VB_APP_OPT_JSON | VB_APP_OPT_QUIET,
+                   &options);
     const vb_command_spec spec = {"verify",
                                   "RECEIPT [-m FILE] [OPTIONS]",
                                   "Checks a receipt and ends in one verdict: VERIFIED (exit status "
@@ -139,8 +137,7 @@ int vb_cmd_verify(int argc, char **argv) {
                                   "reason, or UNVERIFIABLE (11) with the reason. At level full "
                                   "every token is drawn again from\n"
                                   "the model's own probabilities.",
-                                  table,
-                                  sizeof table / sizeof table[0],
+                                  &options,
                                   1,
                                   1};
     char **rest;

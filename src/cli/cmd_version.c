@@ -9,14 +9,14 @@ enum { TIERS_MAX = 8 };
 
 int vb_cmd_version(int argc, char **argv) {
     vb_app a = {0};
-    const vb_opt options[] = {VB_APP_OPT_JSON(a)};
+    vb_opt_table options = {.n = 0};
+    vb_app_options(&a, VB_APP_OPT_JSON, &options);
     const vb_command_spec spec = {
         "version",
         "[--json]",
         "Prints the version, the arithmetic, and each instruction-set tier that this\n"
         "processor can run with the result of its self-test.",
-        options,
-        1,
+        &options,
         0,
         0};
     char **rest;

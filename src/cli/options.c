@@ -8,11 +8,17 @@
 
 #include "cli/exit.h"
 
+void vb_opt_add(vb_opt_table *t, const vb_opt *rows, size_t n) {
+    VB_ASSERT(n <= VB_OPT_TABLE_MAX - t->n);
+    memcpy(t->rows + t->n, rows, n * sizeof *rows);
+    t->n += n;
+}
+
 static void print_help(const vb_command_spec *spec) {
     printf("usage: verbatim %s %s\n\n%s\n", spec->name, spec->arguments, spec->summary);
     printf("\noptions:\n");
-    for (size_t i = 0; i < spec->n_options; i++) {
-        const vb_opt *o = &spec->options[i];
+    for (size_t i = 0; i < spec->options->n; i++) {
+        const vb_opt *o = &spec->options->rows[i];
         char left[80];
         snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
                  o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name, o->metavar ? " " : "",
@@ -83,18 +89,19 @@ static int store(const vb_command_spec *spec, const vb_opt *o, const char *value
 }
 
 static const vb_opt *find_long(const vb_command_spec *spec, const char *name, size_t len) {
-    for (size_t i = 0; i < spec->n_options; i++) {
-        if (strlen(spec->options[i].name) == len && memcmp(spec->options[i].name, name, len) == 0) {
-            return &spec->options[i];
+    for (size_t i = 0; i < spec->options->n; i++) {
+        if (strlen(spec->options->rows[i].name) == len &&
+            memcmp(spec->options->rows[i].name, name, len) == 0) {
+            return &spec->options->rows[i];
         }
     }
     return NULL;
 }
 
 static const vb_opt *find_short(const vb_command_spec *spec, char letter) {
-    for (size_t i = 0; i < spec->n_options; i++) {
-        if (spec->options[i].letter == letter) {
-            return &spec->options[i];
+    for (size_t i = 0; i < spec->options->n; i++) {
+        if (spec->options->rows[i].letter == letter) {
+            return &spec->options->rows[i];
         }
     }
     return NULL;

@@ -36,12 +36,21 @@ typedef struct vb_opt {
     bool *given;     /* NULL, or set to true when the option appears */
 } vb_opt;
 
+enum { VB_OPT_TABLE_MAX = 40 };
+
+/* The options of one command, gathered from those who provide them. Starts zeroed. */
+typedef struct vb_opt_table {
+    vb_opt rows[VB_OPT_TABLE_MAX];
+    size_t n;
+} vb_opt_table;
+
+void vb_opt_add(vb_opt_table *t, const vb_opt *rows, size_t n);
+
 typedef struct vb_command_spec {
     const char *name;      /* "run" */
     const char *arguments; /* "[OPTIONS] RECEIPT..." */
     const char *summary;   /* a paragraph for --help */
-    const vb_opt *options;
-    size_t n_options;
+    const vb_opt_table *options;
     size_t min_positional, max_positional;
 } vb_command_spec;
 

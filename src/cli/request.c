@@ -9,6 +9,39 @@
 #include "base/system.h"
 #include "verify/prompt.h"
 
+void vb_request_options_add(vb_request_options *q, vb_opt_table *t) {
+    const vb_opt rows[] = {
+        {'n', "tokens", VB_OPT_UINT, &q->max_tokens, "N", "most tokens of an answer (default 512)",
+         1, VB_MODEL_CTX_TOKENS_MAX, NULL},
+        {0, "temp", VB_OPT_REAL, &q->temperature, "T", "temperature; 0 is greedy (default 0.8)", 0,
+         100, NULL},
+        {0, "top-k", VB_OPT_UINT, &q->top_k, "K", "keep the K most likely tokens (default 0: all)",
+         0, VB_MODEL_VOCAB_MAX, NULL},
+        {0, "top-p", VB_OPT_REAL, &q->top_p, "P",
+         "keep the likeliest tokens that reach P (default 0.95)", 1e-9, 1, NULL},
+        {0, "min-p", VB_OPT_REAL, &q->min_p, "P",
+         "drop tokens below P times the likeliest (default 0)", 0, 1, NULL},
+        {0, "presence-penalty", VB_OPT_REAL, &q->presence_penalty, "X",
+         "against tokens that occurred (default 0)", -2, 2, NULL},
+        {0, "frequency-penalty", VB_OPT_REAL, &q->frequency_penalty, "X",
+         "the same, per occurrence (default 0)", -2, 2, NULL},
+        {0, "repetition-penalty", VB_OPT_REAL, &q->repetition_penalty, "X",
+         "divides their logits (default 1)", 0.01, 100, NULL},
+        {0, "logit-bias", VB_OPT_LIST, &q->logit_bias, "ID=X",
+         "add X (-100 to 100) to a token's logit; repeatable", 0, 0, NULL},
+        {0, "stop", VB_OPT_LIST, &q->stop, "TEXT", "end before this text; repeatable", 0, 0, NULL},
+        {0, "seed", VB_OPT_UINT, &q->seed, "N", "fixed seed: the same answer again", 0, 0,
+         &q->seed_given},
+        {0, "system", VB_OPT_STR, &q->system, "TEXT",
+         "system message (default: the template's own)", 0, 0, NULL},
+        {0, "nonce", VB_OPT_STR, &q->nonce, "TEXT", "the client's nonce, bound into the commitment",
+         0, 0, NULL},
+        {0, "date", VB_OPT_STR, &q->date, "YYYY-MM-DD",
+         "for templates that print today's date (default: it, UTC)", 0, 0, NULL},
+    };
+    vb_opt_add(t, rows, sizeof rows / sizeof rows[0]);
+}
+
 static int by_token(const void *a, const void *b) {
     const uint32_t x = ((const vb_logit_bias *)a)->token, y = ((const vb_logit_bias *)b)->token;
     return x < y ? -1 : x > y;
