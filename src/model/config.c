@@ -91,7 +91,7 @@ static vb_err read_arch(const vb_gguf *g, vb_model_config *c, vb_error *e) {
 static vb_err read_scaling(const vb_gguf *g, vb_model_config *c, vb_error *e) {
     char key[128];
     vb_err err;
-    c->rope_scaling = VB_ROPE_SCALING_NONE;
+    c->rope_kind = VB_ROPE_KIND_NONE;
     c->rope_factor = 1.0;
     bool has_factors = vb_gguf_find_tensor(g, "rope_freqs.weight") != NULL;
     if (vb_gguf_find(g, arch_key(c, "rope.scaling.type", key))) {
@@ -100,9 +100,9 @@ static vb_err read_scaling(const vb_gguf *g, vb_model_config *c, vb_error *e) {
             return err;
         }
         if (str_is(s, "linear")) {
-            c->rope_scaling = VB_ROPE_SCALING_LINEAR;
+            c->rope_kind = VB_ROPE_KIND_LINEAR;
         } else if (str_is(s, "yarn")) {
-            c->rope_scaling = VB_ROPE_SCALING_YARN;
+            c->rope_kind = VB_ROPE_KIND_YARN;
         } else if (!str_is(s, "none") && !(str_is(s, "llama3") && has_factors)) {
             return vb_fail(e, VB_EUNSUPPORTED,
                            "%s: %s is \"%.*s\"; expected none, linear, yarn, or llama3 with the "
@@ -110,7 +110,7 @@ static vb_err read_scaling(const vb_gguf *g, vb_model_config *c, vb_error *e) {
                            file_name(g), key, (int)(s.len < 64 ? s.len : 64), s.p);
         }
     }
-    if ((err = maybe_real(g, c, "rope.scaling.factor", 1e-3, 1e6, 1.0, &c->rope_factor, e)) ||
+    if ((err = maybe_real(g, c, "rope.scaling.factor", 1, 1e6, 1.0, &c->rope_factor, e)) ||
         (err = maybe_size(g, c, "rope.scaling.original_context_length", VB_MODEL_CTX_TOKENS_MAX,
                           c->n_ctx_train, &c->rope_ctx_orig, e)) ||
         (err =
@@ -125,7 +125,14 @@ static vb_err read_scaling(const vb_gguf *g, vb_model_config *c, vb_error *e) {
                           e))) {
         return err;
     }
-    c->rope_factors = has_factors;
+    if (has_factors) {
+        if (c->rope_kind != VB_ROPE_KIND_NONE) {
+            return vb_fail(e, VB_EUNSUPPORTED,
+                           "%s: rope_freqs.weight together with rope.scaling.type is not defined",
+                           file_name(g));
+        }
+        c->rope_kind = VB_ROPE_KIND_FACTORS;
+    }
     return VB_OK;
 }
 
@@ -229,7 +236,7 @@ vb_err vb_model_config_read(const vb_gguf *g, vb_model_config *out, vb_error *e)
         (err = need_size(g, &c, "feed_forward_length", VB_MODEL_WIDTH_MAX, &c.n_ff, e)) ||
         (err = read_heads(g, &c, e)) || (err = read_experts(g, &c, &experts, e)) ||
         (err = maybe_real(g, &c, "attention.layer_norm_rms_epsilon", 0, 1, -1, &eps, e)) ||
-        (err = maybe_real(g, &c, "rope.freq_base", 1, 1e12, 10000.0, &c.rope_base, e)) ||
+        (err = maybe_real(g, &c, "rope.freq_base", 1.5, 1e12, 10000.0, &c.rope_base, e)) ||
         (err = read_vocabulary(g, &c, e)) || (err = read_scaling(g, &c, e))) {
         return err;
     }

@@ -119,13 +119,12 @@ static vb_err pack_slice(loader *l, vb_weight *w, const vb_gguf_tensor *t, size_
     const size_t tiles = (end - begin + VB_ROW_TILE - 1) / VB_ROW_TILE;
     const vb_kernels *k = l->m->k;
     const uint8_t *slice = l->slice;
-    const size_t row_blocks = w->m.cols / vb_wtype_get(w->m.type)->block_values;
     size_t bad_tile = SIZE_MAX;
 #pragma omp parallel for schedule(static) num_threads(l->options->n_threads)
     for (size_t i = 0; i < tiles; i++) {
         size_t r0 = begin + i * VB_ROW_TILE;
         size_t r1 = r0 + VB_ROW_TILE < end ? r0 + VB_ROW_TILE : end;
-        if (!vb_weights_finite(w->m.type, slice + (r0 - begin) * row_bytes, (r1 - r0) * row_blocks,
+        if (!vb_weights_finite(w->m.type, slice + (r0 - begin) * row_bytes, (r1 - r0) * w->m.cols,
                                NULL)) {
 #pragma omp critical(vb_load_bad_tile)
             bad_tile = r0 < bad_tile ? r0 : bad_tile;
@@ -135,11 +134,11 @@ static vb_err pack_slice(loader *l, vb_weight *w, const vb_gguf_tensor *t, size_
     if (bad_tile != SIZE_MAX) {
         size_t at = 0;
         (void)vb_weights_finite(w->m.type, slice + (bad_tile - begin) * row_bytes,
-                                (end - bad_tile) * row_blocks, &at);
+                                (end - bad_tile) * w->m.cols, &at);
         return vb_fail(l->e, VB_ENONFINITE,
-                       "%s: tensor %s, row %zu, block %zu: a weight or scale is not finite",
-                       vb_gguf_file_path(l->g, t->file_index), w->name, bad_tile + at / row_blocks,
-                       at % row_blocks);
+                       "%s: tensor %s, row %zu, value %zu: a weight or its scale is not finite",
+                       vb_gguf_file_path(l->g, t->file_index), w->name, bad_tile + at / w->m.cols,
+                       at % w->m.cols);
     }
     return VB_OK;
 }
@@ -249,7 +248,7 @@ static vb_err load_rope(loader *l) {
     vb_rope_params p = {
         .n_rot = c->n_rot,
         .base = c->rope_base,
-        .scaling = c->rope_scaling,
+        .kind = c->rope_kind,
         .factor = c->rope_factor,
         .ctx_orig = c->rope_ctx_orig,
         .ext_factor = c->yarn_ext_factor,

@@ -31,8 +31,7 @@ typedef struct vb_model_config {
     float rms_eps;
     double rope_base;
     vb_rope_style rope_style;
-    vb_rope_scaling rope_scaling;
-    bool rope_factors; /* the file has rope_freqs.weight (llama3) */
+    vb_rope_kind rope_kind;
     double rope_factor;
     size_t rope_ctx_orig;
     double yarn_ext_factor, yarn_attn_factor, yarn_beta_fast, yarn_beta_slow;
