@@ -173,6 +173,10 @@ static vb_err load_special_ids(vb_tokenizer *t, const vb_gguf *g, vb_error *e) {
             t->eog[id] = 1;
         }
     }
+    /* GPT-2's vocabulary names its end token as the unknown one: no text may become it. */
+    if (!err && t->unk != VB_TOKEN_NONE && t->eog[t->unk]) {
+        t->unk = VB_TOKEN_NONE;
+    }
     return err;
 }
 
