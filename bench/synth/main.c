@@ -35,7 +35,7 @@ static const char help[] =
     "  --quiet            no progress, no notes\n"
     "  --help, --version\n"
     "\n"
-    "Shape (given after --config, they change it):\n"
+    "Shape (with --config, they change it):\n"
     "  --arch A           qwen2 (default) or llama\n"
     "  --n-embd N --n-layers N --n-heads N --n-ff N\n"
     "  --n-kv-heads N     default: n-heads\n"
@@ -187,11 +187,18 @@ static int take_option(options *o, int option, const char *arg) {
     }
 }
 
+/* The configuration is read before all else, so that shape options change it wherever they stand.
+ */
 static int take_arguments(options *o, int argc, char **argv) {
-    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        int code = take_option(o, option, optarg);
-        if (code >= 0) {
-            return code;
+    for (int pass = 0; pass < 2; pass++) {
+        opterr = pass; /* one complaint is enough */
+        optind = 0;    /* start again */
+        for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+            bool early = option == OPT_CONFIG;
+            int code = early == (pass == 0) ? take_option(o, option, optarg) : -1;
+            if (code >= 0) {
+                return code;
+            }
         }
     }
     if (optind + 1 == argc) {

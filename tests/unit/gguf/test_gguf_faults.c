@@ -1,5 +1,6 @@
 /*
- * The system refuses: each allocation in turn, each read, the mapping. Opening then fails with an
+ * The system refuses: each allocation in turn, each read, the mapping. What is asked of it stays
+ * in proportion to the file. Opening then fails with an
  * error (or, without a mapping, works on) and leaks nothing; the linker's --wrap puts the
  * functions below in place of the C library's (which, with 64-bit offsets, may be called pread64
  * and mmap64).
@@ -12,6 +13,7 @@
 
 static long allocs_left = -1; /* -1: never refuse */
 static long reads_left = -1;
+static uint64_t bytes_asked; /* since it was last set to 0 */
 static bool map_refused;
 static size_t read_max; /* 0: any; else the most bytes one read gives */
 
@@ -40,12 +42,15 @@ static bool refuse(long *left) {
 }
 
 void *__wrap_malloc(size_t n) {
+    bytes_asked += n;
     return refuse(&allocs_left) ? NULL : __real_malloc(n);
 }
 void *__wrap_calloc(size_t n, size_t size) {
+    bytes_asked += n * size;
     return refuse(&allocs_left) ? NULL : __real_calloc(n, size);
 }
 void *__wrap_realloc(void *p, size_t n) {
+    bytes_asked += n;
     return refuse(&allocs_left) ? NULL : __real_realloc(p, n);
 }
 char *__wrap_strdup(const char *s) {
@@ -189,12 +194,35 @@ static void no_mapping(void **state) {
     vb_gguf_close(g);
 }
 
+/* Whatever a count or length says, what is asked of the system stays within a multiple of the
+ * file's own size: a tensor's record is larger than its shortest description, nothing more. */
+static void memory_bounded(void **state) {
+    (void)state;
+    vb_buf b = gguf_sample(3);
+    uint64_t most = 16 * b.len + 4096;
+    for (size_t i = 8; i < b.len - 240; i++) {
+        static const uint8_t values[] = {0x00, 0x01, 0x10, 0x7f, 0x80, 0xff};
+        uint8_t old = b.data[i];
+        for (size_t k = 0; k < sizeof values; k++) {
+            vb_gguf *g = NULL;
+            vb_error e;
+            b.data[i] = values[k];
+            bytes_asked = 0;
+            if (vb_gguf_open_bytes(b.data, b.len, "flipped", &g, &e) == VB_OK) {
+                vb_gguf_close(g);
+            }
+            assert_true(bytes_asked > 0 && bytes_asked <= most);
+        }
+        b.data[i] = old;
+    }
+    vb_buf_free(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(allocations),
-        cmocka_unit_test(reads),
-        cmocka_unit_test(short_reads),
-        cmocka_unit_test(no_mapping),
+        cmocka_unit_test(allocations),    cmocka_unit_test(reads),
+        cmocka_unit_test(short_reads),    cmocka_unit_test(no_mapping),
+        cmocka_unit_test(memory_bounded),
     };
     return cmocka_run_group_tests_name("gguf/faults", tests, write_model, remove_model);
 }
