@@ -1,10 +1,10 @@
-"""python3 -m verbatim_ref logits|sample|vectors ..."""
+"""python3 -m verbatim_ref logits|sample|replay|vectors ..."""
 
 import argparse
 import hashlib
 import sys
 
-from . import digests, gguf, model, sampling
+from . import digests, gguf, model, receipt, sampling
 
 
 def _ids(text):
@@ -50,6 +50,20 @@ def _vectors(args):
         sys.exit(1)
 
 
+def _replay(args):
+    with open(args.model, "rb") as f:
+        data = f.read()
+    m = model.Model(gguf.GGUF(data, args.model))
+    with open(args.receipt, "rb") as f:
+        raw = f.read()
+    try:
+        h = receipt.replay(raw, hashlib.sha256(data).hexdigest(), lambda: model.Session(m))
+    except receipt.Refuted as e:
+        print(f"REFUTED {e}")
+        sys.exit(1)
+    print(f"every check passed; verification hash {h.hex()}")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="verbatim_ref", description=__doc__)
     sub = parser.add_subparsers(required=True)
@@ -71,6 +85,10 @@ def main():
     p.add_argument("--frequency-penalty", type=float, default=0.0)
     p.add_argument("--repetition-penalty", type=float, default=1.0)
     p.set_defaults(run=_sample)
+    p = sub.add_parser("replay", help="check a receipt of mode fixed, token by token")
+    p.add_argument("receipt")
+    p.add_argument("model")
+    p.set_defaults(run=_replay)
     p = sub.add_parser("vectors", help="generate or check the vectors of a folder")
     p.add_argument("action", choices=["generate", "check"])
     p.add_argument("dir")

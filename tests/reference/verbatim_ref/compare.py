@@ -1,12 +1,14 @@
-"""vectors/reference.test: all frozen vectors, then the engine's logits against this package's.
+"""vectors/reference.test: all frozen vectors, then the engine against this package: logits on every
+tier, and receipts replayed from the specification's text.
 
 python3 -m verbatim_ref.compare SOURCE_TREE BUILD_FOLDER; exit status as tests/*/*.test.
 """
 
+import hashlib
 import os
 import sys
 
-from . import digests, gguf, model, places, vectors
+from . import digests, gguf, model, places, receipt, vectors
 
 RUNS = [
     ("tiny-llama.gguf", [1, 5, 9, 2, 47, 0, 11]),
@@ -14,6 +16,19 @@ RUNS = [
     ("stories260K.gguf", [1, 403, 407, 261, 378, 432, 383, 286]),
     ("verbatim-demo-q8_0.gguf", [2302, 9, 500, 1200, 77, 2, 2303, 640]),
     ("verbatim-demo-q4_k_m.gguf", [2302, 9, 500, 1200, 77, 2, 2303, 640]),
+]
+
+
+ANSWERS = [
+    ("verbatim-demo-q8_0.gguf", "-p", "Who are you?", "--temp", "0", "-n", "24", "--seed", "1"),
+    ("verbatim-demo-q4_k_m.gguf", "-p", "Tell me about receipts.", "--temp", "0.8", "--top-p",
+     "0.95", "-n", "24", "--seed", "18446744073709551615"),
+    ("verbatim-demo-q8_0.gguf", "-p", "Tell a story with a fox and a clock.", "--system",
+     "Be kind.", "--temp", "1.3", "--top-k", "40", "--top-p", "0.9", "--min-p", "0.02", "--frequency-penalty",
+     "0.3", "--presence-penalty", "-0.2", "--repetition-penalty", "1.1", "--logit-bias", "500=1.5",
+     "-n", "32", "--seed", "42"),
+    ("stories260K.gguf", "--raw", "-p", "Once upon", "--temp", "1", "--stop", ".", "-n", "40",
+     "--seed", "7"),
 ]
 
 
@@ -26,12 +41,43 @@ def _first_difference(ours, theirs, n_vocab):
             f"{ours[at:at + 4][::-1].hex()} expected")
 
 
-def _compare_run(program, path, tokens):
-    """None when the engine's logits are these bits."""
+def _compare_logits(program, path, tokens, tiers):
+    """None when the engine's logits are these bits, on every tier."""
     m = model.Model(gguf.load(path))
     ours = digests.f32_bytes(model.Session(m).forward(tokens))
-    theirs = places.engine_logits(program, path, tokens)
-    return None if ours == theirs else _first_difference(ours, theirs, m.n_vocab)
+    for tier in tiers:
+        theirs = places.engine_logits(program, path, tokens, "--tier", tier)
+        if ours != theirs:
+            return f"{tier}: {_first_difference(ours, theirs, m.n_vocab)}"
+    return None
+
+
+def _compare_answer(program, path, options, _tiers):
+    """None when the engine's receipt replays."""
+    m = model.Model(gguf.load(path))
+    with open(path, "rb") as f:
+        digest = hashlib.sha256(f.read()).hexdigest()
+    try:
+        raw = places.engine_receipt(program, path, *options)
+        receipt.replay(raw, digest, lambda: model.Session(m))
+    except receipt.Refuted as e:
+        return str(e)
+    return None
+
+
+def _compare_engine(program, folders):
+    """The number of differences; prints one line a run."""
+    failed = 0
+    tiers = places.engine_tiers(program, places.find(RUNS[0][0], folders))
+    print("tiers:", ", ".join(tiers))
+    runs = [(name, _compare_logits, tokens, "the same logits") for name, tokens in RUNS]
+    runs += [(name, _compare_answer, options, "the receipt replays") for name, *options in ANSWERS]
+    for name, compare, how, good in runs:
+        path = places.find(name, folders)
+        problem = compare(program, path, how, tiers) if path else None
+        print(f"{name}: {'ABSENT' if path is None else problem or good}")
+        failed += problem is not None
+    return failed
 
 
 def main():
@@ -44,13 +90,7 @@ def main():
     if program is None:
         print(f"the vectors pass; the engine is not built in {build}")
         return places.SKIPPED
-    failed = 0
-    for name, tokens in RUNS:
-        path = places.find(name, folders)
-        problem = "ABSENT" if path is None else _compare_run(program, path, tokens)
-        failed += problem not in (None, "ABSENT")
-        print(f"{name}: {problem or 'the engine gives the same bits'}")
-    return 1 if failed else 0
+    return 1 if _compare_engine(program, folders) else 0
 
 
 if __name__ == "__main__":

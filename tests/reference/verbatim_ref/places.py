@@ -30,6 +30,29 @@ def engine(build):
     return path if os.access(path, os.X_OK) else None
 
 
+def engine_receipt(program, model, *options):
+    """The receipt's bytes of one run, with a key and state of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "receipt.json")
+        env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+        env["HOME"] = folder
+        subprocess.run([program, "run", "-m", model, "--receipt", out, "--quiet", *options],
+                       env=env, check=True, stdout=subprocess.DEVNULL)
+        with open(out, "rb") as f:
+            return f.read()
+
+
+def engine_tiers(program, model):
+    """The instruction-set tiers that this machine can run."""
+    out = []
+    for tier in ("scalar", "avx2", "avx512vnni", "neon", "neondot"):
+        done = subprocess.run([program, "logits", "-m", model, "--tokens", "0", "--tier", tier],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        if done.returncode == 0:
+            out.append(tier)
+    return out
+
+
 def engine_logits(program, model, tokens, *options):
     """Raw f32le [tokens][vocabulary]."""
     with tempfile.TemporaryDirectory() as folder:

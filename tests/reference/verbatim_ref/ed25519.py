@@ -1,0 +1,55 @@
+"""Ed25519 verification (RFC 8032), plain and slow."""
+
+import hashlib
+
+_P = 2**255 - 19
+_L = 2**252 + 27742317777372353535851937790883648493
+_D = -121665 * pow(121666, _P - 2, _P) % _P
+_SQRT_M1 = pow(2, (_P - 1) // 4, _P)
+
+
+def _add(a, b):
+    """Extended coordinates (X, Y, Z, T)."""
+    e, f = (a[1] - a[0]) * (b[1] - b[0]) % _P, (a[1] + a[0]) * (b[1] + b[0]) % _P
+    g, h = 2 * a[3] * b[3] * _D % _P, 2 * a[2] * b[2] % _P
+    x, t, z, y = f - e, h - g, h + g, f + e
+    return x * t % _P, z * y % _P, t * z % _P, x * y % _P
+
+
+def _multiply(k, point):
+    out = (0, 1, 1, 0)
+    while k:
+        if k & 1:
+            out = _add(out, point)
+        point, k = _add(point, point), k >> 1
+    return out
+
+
+def _point(raw):
+    """A compressed point, or None."""
+    y = int.from_bytes(raw, "little")
+    sign, y = y >> 255, y & (1 << 255) - 1
+    if y >= _P:
+        return None
+    x2 = (y * y - 1) * pow(_D * y * y + 1, _P - 2, _P) % _P
+    x = pow(x2, (_P + 3) // 8, _P)
+    if (x * x - x2) % _P:
+        x = x * _SQRT_M1 % _P
+    if (x * x - x2) % _P or (x == 0 and sign):
+        return None
+    x = _P - x if x & 1 != sign else x
+    return x, y, 1, x * y % _P
+
+
+_B = _point((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))
+
+
+def verify(public, message, signature):
+    a, r = _point(public), _point(signature[:32])
+    s = int.from_bytes(signature[32:], "little")
+    if len(public) != 32 or len(signature) != 64 or a is None or r is None or s >= _L:
+        return False
+    h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % _L
+    left, right = _multiply(s, _B), _add(r, _multiply(h, a))
+    return (left[0] * right[2] - right[0] * left[2]) % _P == 0 and \
+        (left[1] * right[2] - right[1] * left[2]) % _P == 0
