@@ -484,6 +484,33 @@ static void one_head(const vb_kernels *k, uint64_t *state, size_t dim, size_t n_
     release(scratch);
 }
 
+/* Keys that hardly count: the first takes all the weight and has a value of zero, so that what is
+ * left are sums of subnormal exponentials. */
+static void faint_keys(const vb_kernels *k, uint64_t *state, digest *result) {
+    enum { DIM = 21, KEYS = 250 };
+    uint16_t *keys = alloc_page(DIM), *values = alloc_page(DIM);
+    float key[DIM] = {0}, value[DIM] = {0}, q[DIM] = {8.0f}, out[DIM];
+    for (size_t j = 0; j < KEYS; j++) {
+        if (!k->kv_store(key, value, DIM, keys, values, j)) {
+            fprintf(stderr, "kernel_digest: finite keys were refused\n");
+            exit(1);
+        }
+        key[0] = -86.0f - (float)j * 0.0735f; /* the score, once scaled: to -104 */
+        for (size_t i = 0; i < DIM; i++) {
+            value[i] = i % 4 == j % 4 ? small_float(state) : 0.0f;
+        }
+    }
+    const uint16_t *key_pages[1] = {keys}, *value_pages[1] = {values};
+    float *scratch = alloc_bytes(VB_ATTN_CHUNK * sizeof(float), 64);
+    for (size_t n = 2; n <= KEYS; n += 31) {
+        k->attention(q, DIM, 1, &n, DIM, key_pages, value_pages, 0.125f, scratch, out, DIM);
+        digest_floats(result, out, DIM);
+    }
+    release(keys);
+    release(values);
+    release(scratch);
+}
+
 static void run_attention(const vb_kernels *k) {
     static const size_t dims[] = {1, 4, 21, 64, 80};
     static const size_t queries[] = {1, 2, 3, 4, 11};
@@ -495,6 +522,7 @@ static void run_attention(const vb_kernels *k) {
             one_head(k, &state, dims[j], queries[(i + j) % 5], keys[i], &store, &result);
         }
     }
+    faint_keys(k, &state, &result);
     digest_print(&result, "attention", "");
     /* Rounding to binary16 around its largest number, its ties and its subnormals. */
     static const float edges[] = {65504.0f,       65519.996f,     65520.0f,     -65519.996f,
