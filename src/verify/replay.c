@@ -73,6 +73,11 @@ static bool check_template(replay *x) {
                        "the chat template is not the model's own");
         return false;
     }
+    if (p->date[0] && !vb_prompt_uses_date(x->o->gguf, x->o->tokenizer)) {
+        vb_report_fail(x->rep, VB_CHECK_PROMPT, VB_REASON_PROMPT,
+                       "the prompt has a date, and the model's chat template prints none");
+        return false;
+    }
     return true;
 }
 
@@ -89,6 +94,11 @@ static bool check_prompt(replay *x) {
     uint32_t *ids = NULL;
     size_t n = 0;
     vb_err err = vb_prompt_encode(p, x->o->gguf, x->o->tokenizer, &ids, &n, &x->e);
+    if (err == VB_EINVAL) {
+        /* The template refuses such messages: no server made a prompt of them. */
+        vb_report_fail(x->rep, VB_CHECK_PROMPT, VB_REASON_PROMPT, "%s", x->e.msg);
+        return false;
+    }
     if (err) {
         vb_report_unknown(x->rep, VB_CHECK_PROMPT, reason_of(err), "%s", x->e.msg);
         return false;
