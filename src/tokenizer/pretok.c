@@ -6,6 +6,10 @@
  * \s is written out as Unicode's White_Space (what the published tokenizers' engine means):
  * PCRE2's own \s has U+180E too. \p{L}, \p{N}, \p{P} follow the Unicode version of the PCRE2
  * library, so characters newer than it may be cut differently: this touches text to ids only.
+ *
+ * nfc: Qwen2's published tokenizer, and that of the models distilled into it, normalise text
+ * to NFC between special tokens; so do we. Engines that skip it give other ids for text that
+ * is not NFC; what a receipt verifies are ids, so this too touches text to ids only.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +21,9 @@
     "\\x{202f}\\x{205f}\\x{3000}"
 #define SPACE "[" WS "]"
 #define NOT_SPACE "[^" WS "]"
+
+/* Published as \s+$; written so that a long run which is not the last is tried once only. */
+#define LAST_SPACES "(?<!" SPACE ")" SPACE "++\\z"
 
 #define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"
 #define GPT2                                                                                       \
@@ -63,7 +70,7 @@ static const vb_pretok_def pretoks[] = {
          {"[\\r\\n]", SPACE "?" DEEPSEEK_LETTERS,
           SPACE
           "?[!-/:-~\\x{ff01}-\\x{ff0f}\\x{ff1a}-\\x{ff5e}\\x{2018}-\\x{201f}\\x{3000}-\\x{3002}]+",
-          SPACE "+$", CJK, "\\p{N}+"}},
+          LAST_SPACES, CJK, "\\p{N}+"}},
     {.name = "deepseek-coder",
      .stages = {"[\\r\\n]", SPACE "?\\p{L}+", SPACE "?\\p{P}+", CJK, "\\p{N}"}},
     {.name = "default",

@@ -29,6 +29,8 @@ typedef enum vb_token_kind {
 
 enum { VB_TOKEN_NONE = -1 };
 
+/* VB_EFORMAT and VB_ELIMIT name the metadata key and item. Markers of known chat formats
+ * (<|im_start|>, <|eot_id|>, ...) are control tokens whatever the file says of them. */
 VB_MUST_CHECK vb_err vb_tokenizer_open(const vb_gguf *g, vb_tokenizer **out, vb_error *e);
 void vb_tokenizer_close(vb_tokenizer *t);
 
@@ -55,7 +57,10 @@ int32_t vb_tokenizer_find(const vb_tokenizer *t, const char *text, size_t len);
 /* Text to ids. add_special: BOS/EOS as the model's metadata asks. parse_special: the texts of
  * control tokens inside the input become those tokens; when false they are ordinary text
  * (a user's words can then never forge a role marker). Input that is not UTF-8 is handled
- * byte by byte, never refused. *ids is malloc'd for the caller (NULL when *n is 0). */
+ * byte by byte, never refused. Text is normalised to NFC where the published tokenizer does
+ * so (qwen2, deepseek-r1-qwen). Bytes that the vocabulary has no token for are its unknown
+ * token, or left out where it has none. Text beyond VB_TEXT_BYTES_MAX is VB_ELIMIT.
+ * *ids is malloc'd for the caller (NULL when *n is 0). */
 VB_MUST_CHECK vb_err vb_tokenizer_encode(const vb_tokenizer *t, const char *text, size_t len,
                                          bool add_special, bool parse_special, uint32_t **ids,
                                          size_t *n, vb_error *e);
