@@ -14,7 +14,7 @@ class Tensor:
 
     def __init__(self, name, dims, type_id, offset):
         self.name, self.dims, self.type_id, self.offset = name, dims, type_id, offset
-        self.data = None
+        self.data, self.start = None, None  # start: in the file
 
     @property
     def cols(self):
@@ -63,7 +63,7 @@ class GGUF:
             start = base + t.offset
             if t.offset % alignment or start + n_bytes > len(self._b) or t.name in self.tensors:
                 raise ValueError(f"{self.name}: {t.name} at {start} is out of place")
-            t.data = self._b[start : start + n_bytes]
+            t.data, t.start = self._b[start : start + n_bytes], start
             self.tensors[t.name] = t
 
     def _take(self, n):

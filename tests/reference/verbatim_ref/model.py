@@ -13,6 +13,10 @@ class Config:
         if self.arch not in ("llama", "qwen2"):
             raise ValueError(f"architecture {self.arch} is not llama or qwen2")
         get = lambda key, default=None: g.kv.get(f"{self.arch}.{key}", default)
+        for key in ("block_count", "context_length", "embedding_length", "feed_forward_length",
+                    "attention.head_count", "attention.layer_norm_rms_epsilon"):
+            if get(key) is None:
+                raise ValueError(f"{self.arch}.{key} is missing")
         self.n_embd = get("embedding_length")
         self.n_layers = get("block_count")
         self.n_heads = get("attention.head_count")

@@ -16,6 +16,10 @@ class Params:
                  attn_factor=1.0, beta_fast=32.0, beta_slow=1.0, factors=None):
         if kind not in ("none", "linear", "factors", "yarn"):
             raise ValueError(f"rope scaling {kind} is not defined")
+        ranged = (1.5 <= base <= 2.0**100 and 1.0 <= factor <= 2.0**100 and 0.0 <= ext_factor <= 1.0
+                  and all(2.0**-100 <= v <= 2.0**100 for v in (attn_factor, beta_fast, beta_slow)))
+        if not ranged or n_rot % 2 or not 2 <= n_rot <= 1024:
+            raise ValueError("rotary parameters are out of range")
         self.n_rot, self.base, self.kind, self.factor = n_rot, base, kind, factor
         self.ctx_orig, self.ext_factor, self.attn_factor = ctx_orig, ext_factor, attn_factor
         self.beta_fast, self.beta_slow, self.factors = beta_fast, beta_slow, factors
@@ -70,11 +74,15 @@ def frequencies(p):
     if p.kind == "linear":
         freqs = [f / p.factor for f in freqs]
     elif p.kind == "factors":
+        if not all(p.factors):
+            raise ValueError("a rotary factor is zero")  # the frequency would be infinite
         freqs = [f / float(g) for f, g in zip(freqs, p.factors)]
     elif p.kind == "yarn":
         freqs = _yarn(p, freqs)
         if p.ext_factor != 0.0:
             mscale = p.attn_factor * (1.0 + 0.1 * funcs.ln(p.factor))
+    if not all(0.0 <= f <= 2.0 for f in freqs) or not 2.0**-126 <= mscale <= 2.0**127:
+        raise ValueError("rotary frequencies are out of range")
     return freqs, mscale
 
 

@@ -8,6 +8,8 @@ import hashlib
 import json
 import os
 
+import numpy as np
+
 from . import arith, cases, codec, digests, gguf, model, sampling, sampling_vectors, tiny
 
 FORMAT, ARITHMETIC = "verbatim-vectors/1", "verbatim-arith/1"
@@ -33,6 +35,70 @@ def layers_compute(f, folders):
         cut.append(hashlib.sha256(digests.f32_bytes(prefix)).hexdigest())
     return {"embedding": codec.f32(m.embed(f["tokens"])), "layers": [codec.f32(x) for x in after],
             "prefix_logits_sha256": cut, "logits": codec.f32(logits)}
+
+
+# ---- edges: tiny models with bytes replaced, to where the definition ends a request ----
+
+
+def _edge(model_name, name, tensor, at, raw, times=1):
+    patch = {"tensor": tensor, "at": at, "bytes": raw.hex() * times}
+    return name, {"model": model_name, "patch": patch, "tokens": [1, 5, 9, 2]}
+
+
+def edges_inputs():
+    real = lambda x: np.array([x], "<f4").tobytes()
+    half = lambda bits: bits.to_bytes(2, "little")
+    ll, qw = "tiny-llama.gguf", "tiny-qwen2.gguf"
+    norm0, ffn0 = "blk.0.attn_norm.weight", "blk.0.ffn_norm.weight"
+    return [
+        _edge(ll, "NaN in a norm", norm0, 12, bytes.fromhex("0100c07f")),
+        _edge(ll, "infinity in the last norm", "output_norm.weight", 0, real(np.inf)),
+        _edge(ll, "infinite offset, Q5_1", "token_embd.weight", 24 * 5 + 2, half(0x7C00)),
+        _edge(ll, "infinite scale, Q4_0", "blk.1.attn_q.weight", 18 * 3, half(0xFC00)),
+        _edge(ll, "NaN scale, Q8_0", "blk.0.attn_output.weight", 34 * 31, half(0x7E00)),
+        _edge(ll, "NaN in F16", "blk.0.attn_k.weight", 2 * 77, half(0x7E00)),
+        _edge(ll, "infinity in BF16", "blk.0.attn_v.weight", 2 * 500, half(0xFF80)),
+        _edge(ll, "NaN in F32", "blk.0.attn_q.weight", 4 * 1023, real(np.nan)),
+        _edge(qw, "infinite dmin, Q4_K", "blk.0.attn_q.weight", 144 * 63 + 2, half(0x7C00)),
+        _edge(qw, "NaN scale, Q6_K", "blk.0.attn_v.weight", 210 * 31 + 208, half(0xFE00)),
+        _edge(qw, "NaN in a bias", "blk.0.attn_k.bias", 4, real(np.nan)),
+        _edge(ll, "rotary factor 0", "rope_freqs.weight", 4, real(0.0)),
+        _edge(ll, "negative rotary factor", "rope_freqs.weight", 4, real(-1.0)),
+        _edge(ll, "rotary frequency above 2", "rope_freqs.weight", 0, real(0.25)),
+        _edge(ll, "rotary frequency of exactly 2", "rope_freqs.weight", 0, real(0.5)),
+        _edge(ll, "keys overflow binary16", norm0, 0, real(1e30), 32),
+        _edge(qw, "a value overflows binary16", "blk.0.attn_v.bias", 8, real(70000.0)),
+        _edge(qw, "a large value", "blk.0.attn_v.bias", 8, real(60000.0)),
+        _edge(ll, "a query overflows", "blk.0.attn_q.weight", 0, real(3e38), 32),
+        _edge(ll, "large queries", "blk.0.attn_q.weight", 0, real(1e36), 32),
+        _edge(qw, "queries of 3e38", "blk.0.attn_q.bias", 0, real(3e38), 64),
+        _edge(ll, "the gated product overflows", ffn0, 0, real(1e22), 32),
+        _edge(ll, "a sum of squares overflows", ffn0, 0, real(1e17), 32),
+        _edge(ll, "logits overflow", "output_norm.weight", 0, real(1e38), 32),
+        _edge(ll, "large logits", "output_norm.weight", 0, real(1e36), 32),
+        _edge(ll, "activations below 2^-100", "output_norm.weight", 0, real(1e-38), 32),
+        _edge(ll, "activations about 2^-100", norm0, 0, real(8e-31), 32),
+        _edge(ll, "subnormal weights, F32", "blk.0.attn_q.weight", 0, real(1e-40), 300),
+        _edge(ll, "norm weights of zero", ffn0, 0, real(-0.0), 32),
+    ]
+
+
+def edges_compute(f, folders):
+    g = _find(f["model"], folders)
+    t, patch = g.tensors[f["patch"]["tensor"]], bytes.fromhex(f["patch"]["bytes"])
+    start = t.start + f["patch"]["at"]
+    assert f["patch"]["at"] + len(patch) <= len(t.data)
+    data = bytearray(g.raw)
+    data[start : start + len(patch)] = patch
+    try:
+        m = model.Model(gguf.GGUF(bytes(data), g.name))
+    except ValueError:
+        return {"ends": "load"}
+    try:
+        logits = model.Session(m).forward(f["tokens"])
+    except arith.NonFinite:
+        return {"ends": "request"}
+    return {"ends": None, "logits_sha256": hashlib.sha256(digests.f32_bytes(logits)).hexdigest()}
 
 
 # ---- models, stored or shared: digest of all logits ----
@@ -69,6 +135,7 @@ def _find(name, folders):
             with open(path, "rb") as f:
                 data = f.read()
             g = gguf.GGUF(data, name)
+            g.raw = data
             g.sha256 = hashlib.sha256(data).hexdigest()
             return g
     raise Absent(f"{name} is in none of {', '.join(folders)}")
@@ -93,6 +160,7 @@ def kinds(folders):
     """Each kind's functions; folders is where models are looked for."""
     out = dict(cases.KINDS)
     out["layers"] = (layers_inputs, lambda f: layers_compute(f, folders))
+    out["edges"] = (edges_inputs, lambda f: edges_compute(f, folders))
     out["models"] = (models_inputs, lambda f: models_compute(f, folders))
     return out
 

@@ -58,28 +58,38 @@ static vb_err keep_row(void *user, size_t item, size_t index, const float *row) 
     return VB_OK;
 }
 
-/* Tokens in pieces of `piece`, logits wanted for all. */
-static logits run(const vb_model *m, const int64_t *ids, size_t n, size_t piece, int n_threads) {
-    vb_error e;
+/* Tokens in pieces of `piece`, logits wanted for all. Stops at the first error, which leaves the
+ * session as it was before that piece. */
+static vb_err try_run(const vb_model *m, const int64_t *ids, size_t n, size_t piece, int n_threads,
+                      logits *l, vb_error *e) {
     vb_session *session;
     vb_workspace *workspace;
-    check_ok(vb_session_open(m, CTX_TOKENS, &session, &e), &e);
-    check_ok(vb_workspace_open(m, BATCH_MAX, CTX_TOKENS, n_threads, &workspace, &e), &e);
-    logits out = {.n_vocab = vb_model_get_config(m)->n_vocab};
-    out.rows = vectors_alloc(n * out.n_vocab * sizeof *out.rows);
+    check_ok(vb_session_open(m, CTX_TOKENS, &session, e), e);
+    check_ok(vb_workspace_open(m, BATCH_MAX, CTX_TOKENS, n_threads, &workspace, e), e);
+    *l = (logits){.n_vocab = vb_model_get_config(m)->n_vocab};
+    l->rows = vectors_alloc(n * l->n_vocab * sizeof *l->rows);
     uint32_t tokens[BATCH_MAX];
-    for (size_t at = 0; at < n; at += piece) {
+    vb_err err = VB_OK;
+    for (size_t at = 0; at < n && !err; at += piece) {
         size_t count = n - at < piece ? n - at : piece;
         for (size_t i = 0; i < count; i++) {
             tokens[i] = (uint32_t)ids[at + i];
         }
         vb_batch_item item = {session, tokens, count, 0};
-        check_ok(vb_forward(m, workspace, &item, 1, keep_row, &out, &e), &e);
+        err = vb_forward(m, workspace, &item, 1, keep_row, l, e);
+        assert_int_equal(vb_session_length(session), err ? at : at + count);
     }
-    assert_int_equal(out.next, n);
     vb_workspace_close(workspace);
     vb_session_close(session);
-    return out;
+    return err;
+}
+
+static logits run(const vb_model *m, const int64_t *ids, size_t n, size_t piece, int n_threads) {
+    vb_error e;
+    logits l;
+    check_ok(try_run(m, ids, n, piece, n_threads, &l, &e), &e);
+    assert_int_equal(l.next, n);
+    return l;
 }
 
 static void hex_sha256(const void *bytes, size_t n, char out[VB_SHA256_HEX_BYTES]) {
@@ -100,14 +110,20 @@ static void logits_sha256(const logits *l, char out[VB_SHA256_HEX_BYTES]) {
     hex_sha256(bytes, n * 4, out);
 }
 
+static vb_err try_load(const uint8_t *bytes, size_t n_bytes, const char *name, const vb_kernels *k,
+                       vb_model **m, vb_error *e) {
+    vb_gguf *g;
+    check_ok(vb_gguf_open_bytes(bytes, n_bytes, name, &g, e), e);
+    vb_model_options options = {.kernels = k, .n_threads = 2};
+    vb_err err = vb_model_load(g, &options, m, e);
+    vb_gguf_close(g);
+    return err;
+}
+
 static vb_model *load(const uint8_t *bytes, size_t n_bytes, const char *name, const vb_kernels *k) {
     vb_error e;
-    vb_gguf *g;
-    vb_model *m;
-    check_ok(vb_gguf_open_bytes(bytes, n_bytes, name, &g, &e), &e);
-    vb_model_options options = {.kernels = k, .n_threads = 2};
-    check_ok(vb_model_load(g, &options, &m, &e), &e);
-    vb_gguf_close(g);
+    vb_model *m = NULL;
+    check_ok(try_load(bytes, n_bytes, name, k, &m, &e), &e);
     return m;
 }
 
@@ -183,6 +199,62 @@ static void test_layers(void **state) {
     vectors_close();
 }
 
+/* Writes a case's patch into the bytes of its model. */
+static void apply_patch(json_t *patch, uint8_t *bytes, size_t n_bytes) {
+    vb_error e;
+    vb_gguf *g;
+    check_ok(vb_gguf_open_bytes(bytes, n_bytes, "patched", &g, &e), &e);
+    const vb_gguf_tensor *t = vb_gguf_find_tensor(g, vectors_text(patch, "tensor"));
+    assert_non_null(t);
+    size_t n, at = vectors_size(patch, "at");
+    const uint8_t *with = vectors_bytes(patch, "bytes", &n);
+    assert_true(at + n <= t->n_bytes);
+    memcpy(bytes + t->offset_bytes + at, with, n);
+    vb_gguf_close(g);
+}
+
+/* Where the definition ends a request, or refuses a model, the engine does; elsewhere it does
+ * not. */
+static void check_edge(const vectors_case *c, const vb_kernels *k) {
+    size_t n_tokens, n_bytes;
+    const int64_t *ids = vectors_ints(c->in, "tokens", &n_tokens);
+    uint8_t *bytes = model_bytes(vectors_text(c->in, "model"), &n_bytes);
+    apply_patch(json_object_get(c->in, "patch"), bytes, n_bytes);
+    const char *ends = vectors_is_null(c->out, "ends") ? "never" : vectors_text(c->out, "ends");
+    const char *found = "never";
+    char digest[VB_SHA256_HEX_BYTES];
+    vb_error e = {VB_OK, ""};
+    vb_model *m = NULL;
+    if (try_load(bytes, n_bytes, c->name, k, &m, &e)) {
+        found = "load";
+    } else {
+        logits l;
+        vb_err err = try_run(m, ids, n_tokens, n_tokens, 1, &l, &e);
+        assert_true(err == VB_OK || err == VB_ENONFINITE);
+        found = err ? "request" : "never";
+        vb_model_close(m);
+        if (!err && strcmp(ends, "never") == 0) {
+            logits_sha256(&l, digest);
+            vectors_expect_text(c, k->name, "logits_sha256", digest);
+        }
+    }
+    if (strcmp(found, ends) != 0) {
+        fail_msg("%s, %s: ends: %s, %s expected (%s)", c->name, k->name, found, ends, e.msg);
+    }
+}
+
+static void test_edges(void **state) {
+    (void)state;
+    size_t n = vectors_open("edges");
+    for (size_t i = 0; i < n; i++) {
+        vectors_case c = vectors_at(i);
+        for (size_t t = 0; t < n_tiers; t++) {
+            check_edge(&c, tiers[t]);
+        }
+    }
+    vectors_close();
+}
+
 static void check_model(const vectors_case *c, const uint8_t *bytes, size_t n_bytes,
                         const vb_kernels *k) {
     static const size_t pieces[] = {1, 5, BATCH_MAX};
@@ -235,12 +307,13 @@ int main(void) {
                                "verbatim-demo-q8_0.gguf", "verbatim-demo-q4_k_m.gguf"};
     static size_t n_names = sizeof names / sizeof names[0];
     n_tiers = vb_kernels_list(tiers, TIERS_MAX);
-    struct CMUnitTest tests[2 + sizeof names / sizeof names[0]] = {
+    struct CMUnitTest tests[3 + sizeof names / sizeof names[0]] = {
         {"test_layers", test_layers, NULL, NULL, NULL},
+        {"test_edges", test_edges, NULL, NULL, NULL},
         {"test_all_models_named", test_all_models_named, NULL, NULL, &n_names},
     };
     for (size_t i = 0; i < n_names; i++) {
-        tests[2 + i] = (struct CMUnitTest){names[i], test_model, NULL, NULL, names[i]};
+        tests[3 + i] = (struct CMUnitTest){names[i], test_model, NULL, NULL, names[i]};
     }
     return n_tiers ? cmocka_run_group_tests_name("model vectors", tests, NULL, NULL) : 1;
 }
