@@ -1,0 +1,2 @@
+target_link_options(test_tokenizer_faults PRIVATE
+  -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
