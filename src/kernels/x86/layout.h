@@ -14,10 +14,13 @@
  *   Q5_1     2   f16 @0  f16 @64 @128 + 256 b, the same           @640 + 64 b, bit j
  *   Q4_K     8   d @0, dmin @32 (f16); scales @64, mins @192: u8 [8][16]
  *                                @320 + 512 (b / 2) + 64 j, nibble b % 2
- *   Q5_K     8   as Q4_K                                          @2368 + 64 j, bit b
+ *   Q5_K     8   as Q4_K         @832 + 512 (b / 2), the same     @320 + 64 j, bit b
  *   Q6_K     8   d @0 (f16), sub-scales @64: i8 [8][2][16]
- *                @320 + 1024 (b / 4) + 512 (b % 2) + 64 j, nibble b / 2 % 2
- *                high: @2368 + 512 (b / 4) + 64 j, bits 2 (b % 4)
+ *                @832 + 1536 (b / 4) + 512 (b % 2) + 64 j, nibble b / 2 % 2
+ *                high: @320 + 1536 (b / 4) + 64 j, bits 2 (b % 4)
+ *
+ * The high bits come before the nibbles they complete, so that memory is read in ascending
+ * order, which the processor's prefetcher follows.
  */
 #ifndef VB_KERNELS_X86_LAYOUT_H
 #define VB_KERNELS_X86_LAYOUT_H
@@ -43,8 +46,10 @@ enum {
     VB_X86_K_MIN = 32,
     VB_X86_K_SCALES = 64,
     VB_X86_K_MINS = 192,
-    VB_X86_K_QUANTS = 320,
-    VB_X86_K_HIGH = 2368
+    VB_X86_K_QUANTS = 320,     /* Q4_K */
+    VB_X86_K_HIGH = 320,       /* Q5_K, Q6_K */
+    VB_X86_K_UNDER_HIGH = 832, /* their nibbles */
+    VB_X86_Q6_HALF = 1536      /* from one half of a Q6_K group to the next */
 };
 
 /* Bytes of one group of an integer format, for 16 rows. */

@@ -126,10 +126,12 @@ VB_INLINE __m256i weights(source f, const uint8_t *g, size_t n, int c, int j) {
     case VB_Q5_K:
         v = load(g + VB_X86_K_HIGH + 64 * j);
         v = fifth_bit(_mm256_srl_epi16(v, _mm_cvtsi32_si128((int)(2 * n))), c);
-        return _mm256_or_si256(v, nibbles(load(g + VB_X86_K_QUANTS + 512 * n + 64 * j), c == 1));
+        return _mm256_or_si256(v,
+                               nibbles(load(g + VB_X86_K_UNDER_HIGH + 512 * n + 64 * j), c == 1));
     default:
-        v = nibbles(load(g + VB_X86_K_QUANTS + 1024 * n + 512 * (c % 2) + 64 * j), c >= 2);
-        return _mm256_or_si256(v, top_bits(load(g + VB_X86_K_HIGH + 512 * n + 64 * j), c));
+        g += VB_X86_Q6_HALF * n + 64 * j;
+        v = nibbles(load(g + VB_X86_K_UNDER_HIGH + 512 * (c % 2)), c >= 2);
+        return _mm256_or_si256(v, top_bits(load(g + VB_X86_K_HIGH), c));
     }
 }
 

@@ -132,14 +132,15 @@ VB_INLINE __m512i weights(source f, const uint8_t *g, size_t n, int c, int j) {
     case FROM_Q5_K: {
         __m512i h = load(g + VB_X86_K_HIGH + 64 * j);
         h = _mm512_srl_epi16(h, _mm_cvtsi32_si128((int)(2 * n)));
-        v = load(g + VB_X86_K_QUANTS + 512 * n + 64 * j);
+        v = load(g + VB_X86_K_UNDER_HIGH + 512 * n + 64 * j);
         v = c == 0 ? low_nibbles(v) : high_nibbles(v);
         return _mm512_or_si512(v, fifth_bit(h, c));
     }
     case FROM_Q6_K:
-        v = load(g + VB_X86_K_QUANTS + 1024 * n + 512 * (c % 2) + 64 * j);
+        g += VB_X86_Q6_HALF * n + 64 * j;
+        v = load(g + VB_X86_K_UNDER_HIGH + 512 * (c % 2));
         v = c < 2 ? low_nibbles(v) : high_nibbles(v);
-        return _mm512_or_si512(v, top_bits(load(g + VB_X86_K_HIGH + 512 * n + 64 * j), c));
+        return _mm512_or_si512(v, top_bits(load(g + VB_X86_K_HIGH), c));
     default: return load(((const buffer *)(const void *)g)->w[n][j]);
     }
 }

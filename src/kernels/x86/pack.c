@@ -104,8 +104,11 @@ static void pack_k_block(vb_wtype type, uint8_t *g, const uint8_t *src, size_t r
         for (size_t i = 0; i < 16; i++) {
             g[VB_X86_K_SCALES + TILE * i + row] = src[192 + i];
         }
-        spread(g + VB_X86_K_QUANTS, src, 128, row, 0);
-        spread(g + VB_X86_K_HIGH, src + 128, 64, row, 0);
+        for (size_t half = 0; half < 2; half++) {
+            uint8_t *to = g + VB_X86_Q6_HALF * half;
+            spread(to + VB_X86_K_UNDER_HIGH, src + 64 * half, 64, row, 0);
+            spread(to + VB_X86_K_HIGH, src + 128 + 32 * half, 32, row, 0);
+        }
         return;
     }
     memcpy(g + 2 * row, src, 2);
@@ -113,7 +116,7 @@ static void pack_k_block(vb_wtype type, uint8_t *g, const uint8_t *src, size_t r
     pack_k_scales(g, src + 4, row);
     if (type == VB_Q5_K) {
         spread(g + VB_X86_K_HIGH, src + 16, 32, row, 0);
-        spread(g + VB_X86_K_QUANTS, src + 48, 128, row, 0);
+        spread(g + VB_X86_K_UNDER_HIGH, src + 48, 128, row, 0);
     } else {
         spread(g + VB_X86_K_QUANTS, src + 16, 128, row, 0);
     }
@@ -190,18 +193,20 @@ static void unpack_k_block(vb_wtype type, const uint8_t *g, size_t b, size_t row
     if (type == VB_Q6_K) {
         for (size_t k = 0; k < VB_BLOCK; k++) {
             size_t at = 64 * (k / 4) + 4 * row + k % 4;
-            int lo = g[VB_X86_K_QUANTS + 1024 * (b / 4) + 512 * (b % 2) + at] >> (b / 2 % 2 * 4);
-            int hi = g[VB_X86_K_HIGH + 512 * (b / 4) + at] >> (2 * (b % 4));
+            const uint8_t *half = g + VB_X86_Q6_HALF * (b / 4);
+            int lo = half[VB_X86_K_UNDER_HIGH + 512 * (b % 2) + at] >> (b / 2 % 2 * 4);
+            int hi = half[VB_X86_K_HIGH + at] >> (2 * (b % 4));
             int8_t sc = (int8_t)g[VB_X86_K_SCALES + TILE * (2 * b + k / 16) + row];
             out[k] = (d * (float)sc) * (float)(((lo & 15) | (hi & 3) << 4) - 32);
         }
         return;
     }
+    size_t quants = type == VB_Q5_K ? VB_X86_K_UNDER_HIGH : VB_X86_K_QUANTS;
     float s = d * (float)g[VB_X86_K_SCALES + TILE * b + row];
     float m = -(f16_at(g + VB_X86_K_MIN + 2 * row) * (float)g[VB_X86_K_MINS + TILE * b + row]);
     for (size_t k = 0; k < VB_BLOCK; k++) {
         size_t at = 64 * (k / 4) + 4 * row + k % 4;
-        int w = g[VB_X86_K_QUANTS + 512 * (b / 2) + at] >> (b % 2 * 4) & 15;
+        int w = g[quants + 512 * (b / 2) + at] >> (b % 2 * 4) & 15;
         if (type == VB_Q5_K) {
             w |= (g[VB_X86_K_HIGH + at] >> b & 1) << 4;
         }
