@@ -9,6 +9,10 @@
  * the definition too, rest in y. Four or eight tokens at a time share a quad's eight registers of
  * weights. Blocks are visited in ascending order either way.
  */
+#if !defined(VB_ARM_DOT) || !defined(VB_ARM_MATMUL)
+#error "included by a tier, which defines these"
+#endif
+
 #include <string.h>
 
 #include "kernels/arm/lanes.h"
