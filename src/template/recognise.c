@@ -14,9 +14,44 @@ enum { NEEDS_MAX = 6, BANS_MAX = 16 };
 
 typedef struct chat_rule {
     vb_chat_family family;
+    const char *const *tags; /* where given, each tag begins with one of these */
     const char *needs[NEEDS_MAX];
     const char *bans[BANS_MAX];
 } chat_rule;
+
+static const char *const chatml_tags[] = {
+    "{%formessageinmessages%}",
+    "{%endfor%}",
+    "{%ifadd_generation_prompt%}",
+    "{%endif%}",
+    "{%ifloop.firstandmessages[0]['role']!='system'%}",
+    "{%ifmessages[0]['role']!='system'%}",
+    "{%ifnotadd_generation_promptisdefined%}",
+    "{%setadd_generation_prompt=false%}",
+    "{{'<|im_start|>system\\n",
+    "{{'<|im_start|>'+message['role']+'\\n'+message['content']+'<|im_end|>",
+    "{{'<|im_start|>assistant\\n'}}",
+    NULL,
+};
+
+static const char *const llama3_tags[] = {
+    "{{bos_token}}",
+    "{%setloop_messages=messages%}",
+    "{%formessageinloop_messages%}",
+    "{%formessageinmessages%}",
+    "{%setcontent='<|start_header_id|>'+message['role']",
+    "{%ifloop.index0==0%}",
+    "{%setcontent=bos_token+content%}",
+    "{{content}}",
+    "{{'<|start_header_id|>assistant<|end_header_id|>\\n\\n'}}",
+    "{{'<|start_header_id|>'+message['role']+'<|end_header_id|>\\n\\n'+message['content']|trim+",
+    "{%ifadd_generation_prompt%}",
+    "{%ifnotadd_generation_promptisdefined%}",
+    "{%setadd_generation_prompt=false%}",
+    "{%endif%}",
+    "{%endfor%}",
+    NULL,
+};
 
 #define CHATML_END "'<|im_end|>'+'\\n'"
 #define CHATML_BANS                                                                                \
@@ -28,14 +63,19 @@ typedef struct chat_rule {
 
 static const chat_rule rules[] = {
     {VB_CHAT_CHATML,
-     {"'<|im_start|>'+message['role']+'\\n'+message['content']+" CHATML_END,
+     chatml_tags,
+     {"{%formessageinmessages%}",
+      "'<|im_start|>'+message['role']+'\\n'+message['content']+" CHATML_END,
       "'<|im_start|>assistant\\n'", "add_generation_prompt"},
      {CHATML_BANS, "message['role']=", "message.role", "tools", "loop.last"}},
     {VB_CHAT_CHATML,
-     {"'<|im_start|>'+message['role']+'\\n'+message['content']+'<|im_end|>\\n'",
+     chatml_tags,
+     {"{%formessageinmessages%}",
+      "'<|im_start|>'+message['role']+'\\n'+message['content']+'<|im_end|>\\n'",
       "'<|im_start|>assistant\\n'", "add_generation_prompt"},
      {CHATML_BANS, "message['role']=", "message.role", "tools", "loop.last"}},
     {VB_CHAT_CHATML, /* Qwen2.5: every role's plain turn, then what only tools reach */
+     NULL,
      {"{%if(message.role=='user')or(message.role=='system'andnotloop.first)or"
       "(message.role=='assistant'andnotmessage.tool_calls)%}"
       "{{'<|im_start|>'+message.role+'\\n'+message.content+" CHATML_END "}}",
@@ -44,21 +84,25 @@ static const chat_rule rules[] = {
       "{%ifadd_generation_prompt%}{{'<|im_start|>assistant\\n'}}{%endif%}"},
      {CHATML_BANS}},
     {VB_CHAT_DEEPSEEK_R1,
+     NULL,
      {"{{bos_token}}{{ns.system_prompt}}", "{{'<｜User｜>'+message['content']}}",
       "{{'<｜Assistant｜>'+content+'<｜end▁of▁sentence｜>'}}",
       "{%if'</think>'incontent%}{%setcontent=content.split('</think>')[-1]%}{%endif%}",
       "{%ifadd_generation_promptandnotns.is_tool%}{{'<｜Assistant｜>"},
      {"strftime_now", "raise_exception", "trim", "strip", "prefix"}},
     {VB_CHAT_LLAMA31,
+     NULL,
      {LLAMA3_TURN, "'Cutting Knowledge Date: December 2023\\n'",
       "'Today Date: '+date_string+'\\n\\n'", "date_string='26 Jul 2024'",
       "{{system_message}}{{'<|eot_id|>'}}", "{%setsystem_message=messages[0]['content']|trim%}"},
      {"think", "capitalize", "split", "default("}},
     {VB_CHAT_LLAMA3,
+     llama3_tags,
      {LLAMA3_TURN, "'<|start_header_id|>assistant<|end_header_id|>\\n\\n'", "bos_token"},
      {"Knowledge", "tools", "think", "capitalize", "split", "raise_exception",
       "message['role']=="}},
     {VB_CHAT_LLAMA2,
+     NULL,
      {"'<<SYS>>\\n'+system_message+'\\n<</SYS>>\\n\\n'+message['content']",
       "'[INST] '+content.strip()+' [/INST]'", "{{' '+content.strip()+' '+eos_token}}",
       "{%if(message['role']=='user')!=(loop.index0%2==0)%}", "bos_token"},
@@ -69,7 +113,40 @@ static bool contains(const vb_buf *b, const char *text) {
     return memmem(b->data, b->len, text, strlen(text)) != NULL;
 }
 
+/* The end of the tag that begins at p: after its close, outside literals. */
+static const char *tag_end(const char *p, const char *end) {
+    char quote = 0;
+    for (; p < end; p++) {
+        if (quote) {
+            p += *p == '\\';
+            quote = p < end && *p == quote ? 0 : quote;
+        } else if (*p == '\'' || *p == '"') {
+            quote = *p;
+        } else if ((*p == '%' || *p == '}') && p + 1 < end && p[1] == '}') {
+            return p + 2;
+        }
+    }
+    return end;
+}
+
+static bool only_tags(const char *const *tags, const vb_buf *squeezed) {
+    const char *p = (const char *)squeezed->data, *end = p + squeezed->len;
+    for (; p < end; p = tag_end(p, end)) {
+        const char *const *t = tags;
+        while (*t && ((size_t)(end - p) < strlen(*t) || memcmp(p, *t, strlen(*t)) != 0)) {
+            t++;
+        }
+        if (!*t) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool fits(const chat_rule *r, const vb_buf *squeezed) {
+    if (r->tags && !only_tags(r->tags, squeezed)) {
+        return false;
+    }
     for (int i = 0; i < NEEDS_MAX && r->needs[i]; i++) {
         if (!contains(squeezed, r->needs[i])) {
             return false;

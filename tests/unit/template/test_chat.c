@@ -364,6 +364,42 @@ static void test_damaged_templates(void **state) {
     }
 }
 
+#define TURN "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n'}}"
+#define LOOP "{% for message in messages %}" TURN "{% endfor %}"
+#define GENERATE "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+
+/* Templates that resemble a known one but print something else. */
+static void test_lookalikes_are_refused(void **state) {
+    static const char *const lookalikes[] = {
+        "{% for message in messages[-4:] %}" TURN "{% endfor %}" GENERATE,
+        "{% for message in messages %}{% if message['role'] != 'system' %}" TURN
+        "{% endif %}{% endfor %}" GENERATE,
+        "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + "
+        "message['content'] | trim + '<|im_end|>\\n'}}{% endfor %}" GENERATE,
+        "{{ bos_token }}" LOOP GENERATE,
+        LOOP "{{ 'extra' }}" GENERATE,
+        LOOP "{{ '<|im_start|>extra' }}" GENERATE,
+        LOOP "text" GENERATE,
+        LOOP "\n\n" GENERATE,
+        "{% set messages = [] %}" LOOP GENERATE,
+        "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\nDate: ' + "
+        "strftime_now('%d') + '<|im_end|>\\n' }}{% endif %}" LOOP GENERATE,
+        "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>user\\nHi<|im_end|>\\n' }}"
+        "{% endif %}" LOOP GENERATE,
+        LOOP,
+    };
+    vb_error e;
+    (void)state;
+    vb_chat_template c = recognise_text(LOOP GENERATE, "", "");
+    check(&c, hello, 1, true, NULL, "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n");
+    for (size_t i = 0; i < sizeof lookalikes / sizeof *lookalikes; i++) {
+        vb_str s = {lookalikes[i], strlen(lookalikes[i])};
+        if (vb_chat_recognise(s, "", "", &c, &e) != VB_EUNSUPPORTED) {
+            fail_msg("recognised: %s", lookalikes[i]);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chatml),
@@ -377,6 +413,7 @@ int main(void) {
         cmocka_unit_test(test_one_bos),
         cmocka_unit_test(test_bad_messages),
         cmocka_unit_test(test_damaged_templates),
+        cmocka_unit_test(test_lookalikes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
