@@ -8,7 +8,7 @@ import hashlib
 import os
 import sys
 
-from . import digests, gguf, model, places, receipt, vectors
+from . import digests, exhaustive, gguf, model, places, receipt, vectors
 
 RUNS = [
     ("tiny-llama.gguf", [1, 5, 9, 2, 47, 0, 11]),
@@ -85,6 +85,10 @@ def main():
     folder = os.path.join(root, "spec", "vectors")
     folders = [folder] + places.model_folders(root)
     if vectors.check(folder, folders):
+        return 1
+    passed, failed = exhaustive.check_file(os.path.join(folder, "exp_silu.digests"))
+    print(f"exp_silu.digests: {passed} blocks passed, {failed} failed")
+    if failed or not passed:
         return 1
     program = places.engine(build)
     if program is None:
