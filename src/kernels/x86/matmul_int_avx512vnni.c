@@ -359,7 +359,7 @@ VB_INLINE void matmul(source f, const vb_matrix *m, size_t row_begin, size_t row
     for (size_t r = row_begin; r < row_end; r += ROWS, tile += tile_bytes) {
         __mmask16 rows = row_end - r >= ROWS ? 0xffff : (__mmask16)((1u << (row_end - r)) - 1);
         size_t t = 0;
-        if (a->rows > 4) {
+        if (a->rows > (f == FROM_Q8_0 ? 8 : 4)) {
             buffer w;
             for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
                 size_t n = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS;
@@ -374,10 +374,15 @@ VB_INLINE void matmul(source f, const vb_matrix *m, size_t row_begin, size_t row
             }
             continue;
         }
-        if (a->rows - t == 4) {
+        if (f == FROM_Q8_0 && a->rows == 8) { /* nothing to take apart: all in one pass */
             tokens x = tokens_at(a, t, 0);
-            stream_tile(f, 4, tile, &x, y + t * y_stride + r, y_stride, rows);
+            stream_tile(f, 8, tile, &x, y + r, y_stride, rows);
             continue;
+        }
+        if (a->rows >= 4) {
+            tokens x = tokens_at(a, t, 0);
+            stream_tile(f, 4, tile, &x, y + r, y_stride, rows);
+            t += 4;
         }
         if (a->rows - t >= 2) {
             tokens x = tokens_at(a, t, 0);
