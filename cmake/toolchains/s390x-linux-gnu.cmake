@@ -12,8 +12,3 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
-
-# GCC's "standard" excess precision evaluates float in double on this one machine, which gives other
-# bits; "fast" is the machine's own binary32. It has to follow the project's flags.
-set(CMAKE_C_COMPILE_OBJECT
-  "<CMAKE_C_COMPILER> <DEFINES> <INCLUDES> <FLAGS> -fexcess-precision=fast -o <OBJECT> -c <SOURCE>")

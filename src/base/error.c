@@ -35,12 +35,14 @@ vb_err vb_fail_in(vb_error *e, vb_err code, const char *fmt, ...) {
         va_start(ap, fmt);
         int n = vsnprintf(e->msg, sizeof e->msg, fmt, ap);
         va_end(ap);
-        if (n < 0) {
-            n = 0;
+        size_t at = n < 0 ? 0 : (size_t)n < sizeof e->msg ? (size_t)n : sizeof e->msg - 1;
+        for (const char *p = ": "; *p && at < sizeof e->msg - 1; p++) {
+            e->msg[at++] = *p;
         }
-        if ((size_t)n < sizeof e->msg) {
-            snprintf(e->msg + n, sizeof e->msg - (size_t)n, ": %s", old);
+        for (const char *p = old; *p && at < sizeof e->msg - 1; p++) {
+            e->msg[at++] = *p;
         }
+        e->msg[at] = 0;
         e->code = code;
         make_printable(e->msg);
     }

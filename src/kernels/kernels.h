@@ -107,7 +107,7 @@ typedef struct vb_kernels {
     /* n_q queries against one KV head. q[i * q_stride .. + head_dim] is query i, which sees keys
      * 0 .. n_keys[i] - 1 (n_keys[i] >= 1); out[i * out_stride .. + head_dim] receives its
      * result. Page p holds keys 256 p ..; key_pages and value_pages list
-     * ceil(max n_keys / 256) pages. scale is (f32)(1 / sqrt(head_dim)). scratch holds
+     * ceil(max n_keys / 256) pages. scale is vb_attention_scale(head_dim). scratch holds
      * n_q * (max n_keys rounded up to a multiple of 256) floats, 64-byte aligned. */
     void (*attention)(const float *q, size_t q_stride, size_t n_q, const size_t *n_keys,
                       size_t head_dim, const uint16_t *const *key_pages,

@@ -26,7 +26,7 @@ struct vb_model {
     float *output_norm; /* [n_embd] */
     double *rope_freq;  /* [n_rot / 2] */
     double rope_mscale;
-    float attn_scale; /* (f32)(1 / sqrt(head_dim)) */
+    float attn_scale; /* vb_attention_scale(head_dim) */
     vb_layer *layers; /* [n_layers] */
     uint64_t weight_bytes, decode_bytes;
 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arith/attention.h"
 #include "arith/bits.h"
 #include "arith/check.h"
 #include "arith/rope.h"
@@ -263,7 +264,7 @@ static vb_err load_rope(loader *l) {
         return vb_fail(
             l->e, VB_EFORMAT,
             "%s: the rotary parameters (freq_base %g, scaling factor %g, %zu dimensions) "
-            "give frequencies outside (0, %g]",
+            "give frequencies outside [0, %g]",
             vb_gguf_file_path(l->g, 0), c->rope_base, c->rope_factor, c->n_rot, VB_ROPE_FREQ_MAX);
     }
     return VB_OK;
@@ -360,7 +361,7 @@ vb_err vb_model_load(const vb_gguf *g, const vb_model_options *options, vb_model
     if ((err = vb_model_config_read(g, &m->config, e)) || (err = plan(&l))) {
         goto fail;
     }
-    m->attn_scale = (float)(1.0 / sqrt((double)m->config.head_dim));
+    m->attn_scale = vb_attention_scale(m->config.head_dim);
     m->layers = calloc(m->config.n_layers, sizeof *m->layers);
     l.slice = malloc(l.slice_bytes);
     if (!m->layers || !l.slice) {

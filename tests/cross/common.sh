@@ -27,7 +27,7 @@ cross_build() {
         cmake -G Ninja -S "$root" -B "$cross_dir" -DVB_CORE_ONLY=ON -DCMAKE_BUILD_TYPE=Release \
             -DCMAKE_TOOLCHAIN_FILE="$root/cmake/toolchains/$1-linux-gnu.cmake" &&
             nice ninja -j "${VB_JOBS:-2}" -C "$cross_dir" vb_arith vb_kernels vb_gguf vb_model \
-                vb_sample kernel_digest exp_silu_digests sampling_vectors
+                vb_sample kernel_digest exp_silu_digests sampling_vectors model_logits
     ) 9>"$build/cross-$1.lock" >"$build/cross-$1.log" 2>&1 || {
         cat "$build/cross-$1.log"
         echo "FAILED: the core does not build for $1"
