@@ -26,11 +26,11 @@
 #define VB_BATCH_TOKENS_MAX 512u           /* tokens of one forward pass */
 
 /* Tokenizer */
-#define VB_TOKEN_BYTES_MAX 65536u    /* one vocabulary entry, bytes */
-#define VB_TEXT_BYTES_MAX (1u << 26) /* one text to tokenise, bytes */
-#define VB_SPECIAL_TOKEN_BYTES_MAX 1024u     /* one control or user-defined token, bytes */
-#define VB_TOKENIZER_MERGES_MAX (1u << 22)   /* merges of one vocabulary */
-#define VB_CHAT_MESSAGES_MAX 65536u          /* messages of one prompt */
+#define VB_TOKEN_BYTES_MAX 65536u             /* one vocabulary entry, bytes */
+#define VB_TEXT_BYTES_MAX (1u << 26)          /* one text to tokenise, bytes */
+#define VB_SPECIAL_TOKEN_BYTES_MAX 1024u      /* one control or user-defined token, bytes */
+#define VB_TOKENIZER_MERGES_MAX (1u << 22)    /* merges of one vocabulary */
+#define VB_CHAT_MESSAGES_MAX 65536u           /* messages of one prompt */
 #define VB_CHAT_TEMPLATE_BYTES_MAX (1u << 20) /* a model's chat template, bytes */
 
 /* Requests and receipts */
