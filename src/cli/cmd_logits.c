@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -112,7 +113,8 @@ static vb_err close_output(writer *w, vb_err err, vb_error *e) {
         if (fclose(w->f) != 0 && !err) {
             err = vb_fail(e, VB_EIO, "%s: %s", w->path, strerror(errno));
         }
-        if (err) {
+        struct stat st;
+        if (err && lstat(w->path, &st) == 0 && S_ISREG(st.st_mode)) {
             remove(w->path);
         }
     }

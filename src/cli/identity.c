@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -44,6 +45,13 @@ static int open_temp(const char *path, char temp[VB_PATH_BYTES_MAX], vb_error *e
     int n = snprintf(temp, VB_PATH_BYTES_MAX, "%s.%ld.part", path, (long)getpid());
     if (n < 0 || n >= (int)VB_PATH_BYTES_MAX) {
         vb_fail(e, VB_ELIMIT, "the receipt's path is too long");
+        return -1;
+    }
+    /* A finished receipt takes the name's place: never that of a folder, a device or a link. */
+    struct stat st;
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        vb_fail(e, VB_EIO, "cannot write the receipt %s: there is something that is not a file",
+                path);
         return -1;
     }
     int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
