@@ -206,6 +206,12 @@ vb_err vb_app_read_file(const char *path, size_t max, char **text, size_t *n_byt
     return VB_OK;
 }
 
+vb_err vb_app_stream_text(const char *text, size_t n_bytes, vb_error *e) {
+    fwrite(text, 1, n_bytes, stdout);
+    fflush(stdout);
+    return ferror(stdout) ? vb_fail(e, VB_EIO, "writing to standard output failed") : VB_OK;
+}
+
 void vb_app_print_json_string(const char *text, size_t n_bytes) {
     putchar('"');
     for (size_t i = 0; i < n_bytes;) {

@@ -39,14 +39,13 @@ typedef struct chat {
     uint32_t *cached; /* tokens in the session, [capacity] */
     vb_progress bar;
     size_t prompt_tokens;
+    vb_error *e; /* of the turn that is being answered */
 } chat;
 
 static vb_err on_text(void *user, const char *text, size_t n_bytes) {
     chat *x = user;
     vb_progress_end(&x->bar);
-    fwrite(text, 1, n_bytes, stdout);
-    fflush(stdout);
-    return ferror(stdout) ? VB_EIO : VB_OK;
+    return vb_app_stream_text(text, n_bytes, x->e);
 }
 
 static bool on_progress(void *user, size_t prompt_done, size_t tokens_done) {
@@ -109,21 +108,34 @@ static void reuse_prefix(chat *x, const vb_receipt *r) {
     vb_session_truncate(x->session, n);
 }
 
+/* Which tokens the session now holds. An answer that was broken off has no record of its tokens, so
+ * they leave the cache too. */
 static void remember(chat *x, const vb_receipt *r) {
-    const size_t have = vb_session_length(x->session), n = r->prompt.n_tokens;
+    const size_t n = r->prompt.n_tokens;
+    if (!r->n_outputs && vb_session_length(x->session) > n) {
+        vb_session_truncate(x->session, n);
+    }
+    const size_t have = vb_session_length(x->session);
     memcpy(x->cached, r->prompt.tokens, (have < n ? have : n) * sizeof *x->cached);
-    for (size_t i = n; i < have && r->n_outputs && i - n < r->outputs[0].n_tokens; i++) {
+    for (size_t i = n; i < have; i++) {
         x->cached[i] = r->outputs[0].tokens[i - n];
     }
 }
 
+static vb_err receipt_path(const chat *x, const char *id, char path[VB_PATH_BYTES_MAX],
+                           vb_error *e) {
+    int n = snprintf(path, VB_PATH_BYTES_MAX, "%s/%s.json", x->receipts_dir, id);
+    return n < 0 || n >= (int)VB_PATH_BYTES_MAX
+               ? vb_fail(e, VB_ELIMIT, "--receipts: the path is too long")
+               : VB_OK;
+}
+
 static vb_err write_receipt(const chat *x, const vb_receipt *r, vb_error *e) {
     char path[VB_PATH_BYTES_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s.json", x->receipts_dir, r->id);
-    if (n < 0 || (size_t)n >= sizeof path) {
-        return vb_fail(e, VB_ELIMIT, "--receipts: the path is too long");
+    vb_err err = receipt_path(x, r->id, path, e);
+    if (!err) {
+        err = vb_identity_write_receipt(r, path, e);
     }
-    vb_err err = vb_identity_write_receipt(r, path, e);
     if (!err && !x->a.quiet) {
         fprintf(stderr, "receipt: %s\n", path);
     }
@@ -146,6 +158,7 @@ static vb_err take_turn(chat *x, vb_error *e) {
     if (!err && !(err = build(x, r, e))) {
         reuse_prefix(x, r);
         x->prompt_tokens = r->prompt.n_tokens;
+        x->e = e;
         vb_progress_begin(&x->bar, "prefill", "tokens", x->a.quiet);
         const vb_answer_options o = {
             .model = x->a.model,
@@ -240,7 +253,12 @@ static vb_err converse(chat *x, vb_error *e) {
 }
 
 static vb_err prepare(chat *x, vb_error *e) {
+    char path[VB_PATH_BYTES_MAX];
     vb_err err;
+    if (x->receipts_dir && ((err = receipt_path(x, "receipt", path, e)) ||
+                            (err = vb_identity_check_writable(path, e)))) {
+        return err;
+    }
     if ((err = vb_app_open(&x->a, true, e))) {
         return err;
     }

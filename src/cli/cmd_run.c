@@ -28,19 +28,13 @@ typedef struct run {
     vb_progress bar;
     vb_generate_stats stats;
     uint8_t hash[VB_SHA256_BYTES];
+    vb_error *e; /* while it answers */
 } run;
 
 static vb_err on_text(void *user, const char *text, size_t n_bytes) {
     run *x = user;
     vb_progress_end(&x->bar);
-    if (!x->a.json) {
-        fwrite(text, 1, n_bytes, stdout);
-        fflush(stdout);
-        if (ferror(stdout)) {
-            return VB_EIO;
-        }
-    }
-    return VB_OK;
+    return x->a.json ? VB_OK : vb_app_stream_text(text, n_bytes, x->e);
 }
 
 static bool on_progress(void *user, size_t prompt_done, size_t tokens_done) {
@@ -124,6 +118,7 @@ static vb_err answer(run *x, vb_error *e) {
         .on_progress = on_progress,
         .user = x,
     };
+    x->e = e;
     vb_progress_begin(&x->bar, "prefill", "tokens", x->a.quiet);
     vb_err err = vb_answer(&o, x->r, x->hash, &x->stats, e);
     vb_progress_end(&x->bar);

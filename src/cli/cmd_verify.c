@@ -154,7 +154,8 @@ int vb_cmd_verify(int argc, char **argv) {
         err = vb_fail(&e, VB_EINVAL, "--level %.20s: expected receipt or full", o.level);
         return vb_app_fail(&o.a, "verify", err, &e);
     }
-    if ((err = read_key(&o, &g, &e))) {
+    if ((err = read_key(&o, &g, &e)) ||
+        (o.a.tier && (err = vb_kernels_select(o.a.tier, &o.a.kernels, &e)))) {
         return vb_app_fail(&o.a, "verify", err, &e);
     }
     vb_report *rep = malloc(sizeof *rep);

@@ -1,4 +1,6 @@
 /* verbatim: picks the command. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +35,28 @@ static void usage(FILE *to) {
     fprintf(to, "\n'verbatim COMMAND --help' lists a command's options.\n");
 }
 
+/* A closed standard stream would lend its number to the next file that is opened, and output
+ * would go into a receipt or a key. It is held open in the wrong direction, so that its use fails.
+ */
+static void hold_standard_streams(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+            (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
+/* Output that could not be written is a failure, not a success nobody saw. */
+static int finish(const char *command, int status) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == VB_EXIT_OK) {
+        fprintf(stderr, "verbatim %s: writing to standard output failed\n", command);
+        return VB_EXIT_FAILED;
+    }
+    return status;
+}
+
 int main(int argc, char **argv) {
+    hold_standard_streams();
     vb_interrupt_install();
     if (argc < 2) {
         usage(stderr);
@@ -42,21 +65,15 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         usage(stdout);
-        return VB_EXIT_OK;
+        return finish("help", VB_EXIT_OK);
     }
     if (strcmp(argv[1], "--version") == 0) {
         argv[1][0] = 0;
-        return vb_cmd_version(1, argv + 1);
+        return finish("version", vb_cmd_version(1, argv + 1));
     }
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            int status = commands[i].run(argc - 1, argv + 1);
-            /* Output that could not be written is a failure, not a success nobody saw. */
-            if ((fflush(stdout) != 0 || ferror(stdout)) && status == VB_EXIT_OK) {
-                fprintf(stderr, "verbatim %s: writing to standard output failed\n", argv[1]);
-                return VB_EXIT_FAILED;
-            }
-            return status;
+            return finish(argv[1], commands[i].run(argc - 1, argv + 1));
         }
     }
     fprintf(stderr, "verbatim: there is no command '%s'\n", argv[1]);
