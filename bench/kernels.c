@@ -107,10 +107,14 @@ static void measure_peaks(bench *b) {
         double start = seconds(b->threads);
         size_t part = READ_BYTES / (size_t)b->threads / 4096 * 4096;
 #ifdef _OPENMP
-#pragma omp parallel for num_threads(b->threads) schedule(static) reduction(^ : sum)
+#pragma omp parallel for num_threads(b->threads) schedule(static)
 #endif
         for (int t = 0; t < b->threads; t++) {
-            sum ^= vb_peak_read(p + (size_t)t * part, part);
+            uint64_t x = vb_peak_read(p + (size_t)t * part, part);
+#ifdef _OPENMP
+#pragma omp atomic
+#endif
+            sum ^= x;
         }
         double rate = (double)part * b->threads / (seconds(b->threads) - start);
         b->read_per_s = rate > b->read_per_s ? rate : b->read_per_s;
