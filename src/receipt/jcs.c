@@ -81,18 +81,20 @@ void vb_jcs_number(double x, char out[VB_JCS_NUMBER_BYTES]) {
     }
     shortest(x < 0 ? -x : x, d, &exp);
     int k = (int)strlen(d), n = exp + 1; /* x = 0.d1d2..dk * 10^n */
-    size_t max = VB_JCS_NUMBER_BYTES;
+    int len;
+    const size_t max = VB_JCS_NUMBER_BYTES;
     if (k <= n && n <= 21) {
-        snprintf(out, max, "%s%s%.*s", sign, d, n - k, zeros);
+        len = snprintf(out, max, "%s%s%.*s", sign, d, n - k, zeros);
     } else if (0 < n && n <= 21) {
-        snprintf(out, max, "%s%.*s.%s", sign, n, d, d + n);
+        len = snprintf(out, max, "%s%.*s.%s", sign, n, d, d + n);
     } else if (-6 < n && n <= 0) {
-        snprintf(out, max, "%s0.%.*s%s", sign, -n, zeros, d);
+        len = snprintf(out, max, "%s0.%.*s%s", sign, -n, zeros, d);
     } else if (k == 1) {
-        snprintf(out, max, "%s%se%+d", sign, d, n - 1);
+        len = snprintf(out, max, "%s%se%+d", sign, d, n - 1);
     } else {
-        snprintf(out, max, "%s%c.%se%+d", sign, d[0], d + 1, n - 1);
+        len = snprintf(out, max, "%s%c.%se%+d", sign, d[0], d + 1, n - 1);
     }
+    VB_ASSERT(len > 0 && (size_t)len < max);
 }
 
 static vb_err append_string(const char *s, size_t n, vb_buf *out) {

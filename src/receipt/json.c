@@ -72,9 +72,10 @@ vb_err vb_json_parse(const void *bytes, size_t n_bytes, json_t **out, vb_error *
     json_error_t je;
     json_t *doc = json_loadb(bytes, n_bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
     if (!doc) {
-        bool oom = json_error_code(&je) == json_error_out_of_memory;
-        return vb_fail(e, oom ? VB_ENOMEM : VB_EFORMAT, "not JSON: %s at byte %d", je.text,
-                       je.position);
+        /* jansson does not always name a failed allocation; then it has no words either. */
+        bool oom = json_error_code(&je) == json_error_out_of_memory || !je.text[0];
+        return vb_fail(e, oom ? VB_ENOMEM : VB_EFORMAT, "not JSON: %s at byte %d",
+                       je.text[0] ? je.text : "no memory to parse it", je.position);
     }
     err = check_canonical(doc, bytes, n_bytes, e);
     if (err) {
