@@ -221,6 +221,10 @@ int vb_cmd_run(int argc, char **argv) {
         err = vb_fail(&e, VB_EINVAL, "give either -p TEXT or -f FILE");
         return vb_app_fail(&x.a, "run", err, &e);
     }
+    if (x.raw && x.q.system) {
+        err = vb_fail(&e, VB_EINVAL, "--system is part of a chat: it has no place with --raw");
+        return vb_app_fail(&x.a, "run", err, &e);
+    }
     x.r = malloc(sizeof *x.r);
     if (!x.r) {
         err = vb_fail(&e, VB_ENOMEM, "no memory for a receipt");
