@@ -5,13 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bytes of the UTF-8 character at s that a terminal only prints: 0 for a control character (C1 too,
+ * as U+009B begins an escape sequence), a broken or cut sequence, or a lone byte above 0x7f. */
+static size_t printable_bytes(const unsigned char *s) {
+    if (s[0] < 0x80) {
+        return s[0] >= 0x20 && s[0] != 0x7f;
+    }
+    const size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    /* Second bytes below these make an overlong form or, after 0xc2, a C1 control. */
+    const unsigned least = s[0] == 0xc2 || s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
+    if (s[0] < 0xc2 || s[0] > 0xf4 || s[1] < least) {
+        return 0;
+    }
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return n;
+}
+
 /* A message may quote hostile bytes; none of them may steer a terminal. */
-static void make_printable(char *s) {
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c < 0x20 || c == 0x7f) {
+static void make_printable(char *text) {
+    for (unsigned char *s = (unsigned char *)text; *s;) {
+        const size_t n = printable_bytes(s);
+        if (n == 0) {
             *s = '?';
         }
+        s += n ? n : 1;
     }
 }
 

@@ -38,7 +38,7 @@ typedef struct vb_error {
 
 /* Fills *e (which may be NULL) and returns code, so that a function can end with
  * `return vb_fail(e, VB_EFORMAT, "...", ...);`. A message longer than the buffer
- * is cut; control characters from hostile input are replaced by '?'. */
+ * is cut; control characters from hostile input, and what is not UTF-8, are replaced by '?'. */
 vb_err vb_fail(vb_error *e, vb_err code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

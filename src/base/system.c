@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HUGE_PAGE_BYTES = 2 << 20, PAGE_BYTES = 4096 };
+enum { HUGE_PAGE_BYTES = 2 << 20, PAGE_BYTES = 4096, CGROUP_PATH_BYTES = 4096 };
 
 uint64_t vb_clock_ns(void) {
     struct timespec t;
@@ -37,16 +37,17 @@ static uint64_t read_number(const char *path) {
     return v;
 }
 
-static uint64_t meminfo_available(void) {
-    FILE *f = fopen("/proc/meminfo", "r");
+/* The number after `key` at the start of a line, or absent. */
+static uint64_t read_keyed(const char *path, const char *key, uint64_t absent) {
+    FILE *f = fopen(path, "r");
     if (!f) {
-        return UINT64_MAX;
+        return absent;
     }
     char line[256];
-    uint64_t kib, out = UINT64_MAX;
+    const size_t n = strlen(key);
+    uint64_t out = absent;
     while (fgets(line, sizeof line, f)) {
-        if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1) {
-            out = kib * 1024u;
+        if (strncmp(line, key, n) == 0 && sscanf(line + n, "%" SCNu64, &out) == 1) {
             break;
         }
     }
@@ -54,19 +55,66 @@ static uint64_t meminfo_available(void) {
     return out;
 }
 
-uint64_t vb_memory_available_bytes(void) {
-    uint64_t out = meminfo_available();
-    uint64_t cg_max = read_number("/sys/fs/cgroup/memory.max");
-    uint64_t cg_now = read_number("/sys/fs/cgroup/memory.current");
-    if (cg_max != UINT64_MAX && cg_now != UINT64_MAX) {
-        uint64_t left = cg_max > cg_now ? cg_max - cg_now : 0;
+/* What one control group leaves. Its cached file pages are counted as used, but are given back on
+ * demand: without them a model that was just read would seem to fill the group. */
+static uint64_t group_left(const char *dir) {
+    char path[CGROUP_PATH_BYTES + 32];
+    snprintf(path, sizeof path, "%s/memory.max", dir);
+    const uint64_t max = read_number(path);
+    snprintf(path, sizeof path, "%s/memory.current", dir);
+    const uint64_t now = read_number(path);
+    if (max == UINT64_MAX || now == UINT64_MAX) {
+        return UINT64_MAX;
+    }
+    snprintf(path, sizeof path, "%s/memory.stat", dir);
+    const uint64_t cached =
+        read_keyed(path, "inactive_file ", 0) + read_keyed(path, "active_file ", 0);
+    const uint64_t used = now > cached ? now - cached : 0;
+    return max > used ? max - used : 0;
+}
+
+/* The least that this process's control group (version 2) and those above it leave. */
+static uint64_t groups_left(void) {
+    char dir[CGROUP_PATH_BYTES] = "/sys/fs/cgroup", line[CGROUP_PATH_BYTES - 32];
+    const size_t root = strlen(dir);
+    FILE *f = fopen("/proc/self/cgroup", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = 0;
+        if (strncmp(line, "0::/", 4) == 0 && !strstr(line, "/..")) {
+            snprintf(dir + root, sizeof dir - root, "%s", line + 3);
+        }
+    }
+    if (f) {
+        fclose(f);
+    }
+    uint64_t out = UINT64_MAX;
+    for (;;) {
+        const uint64_t left = group_left(dir);
         out = left < out ? left : out;
+        char *slash = strrchr(dir, '/');
+        if (slash < dir + root) {
+            return out;
+        }
+        *slash = 0;
     }
+}
+
+static uint64_t address_space_left(void) {
     struct rlimit r;
-    if (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur != RLIM_INFINITY && r.rlim_cur < out) {
-        out = r.rlim_cur;
+    if (getrlimit(RLIMIT_AS, &r) != 0 || r.rlim_cur == RLIM_INFINITY) {
+        return UINT64_MAX;
     }
-    return out;
+    const uint64_t pages = read_number("/proc/self/statm");
+    const uint64_t used = pages == UINT64_MAX ? 0 : pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return r.rlim_cur > used ? r.rlim_cur - used : 0;
+}
+
+uint64_t vb_memory_available_bytes(void) {
+    const uint64_t kib = read_keyed("/proc/meminfo", "MemAvailable:", UINT64_MAX / 1024);
+    const uint64_t group = groups_left(), space = address_space_left();
+    uint64_t out = kib == UINT64_MAX / 1024 ? UINT64_MAX : kib * 1024;
+    out = group < out ? group : out;
+    return space < out ? space : out;
 }
 
 int vb_cpu_count(void) {
