@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/version.h"
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "crypto/sha256.h"
@@ -17,8 +18,6 @@
 #include "kernels/kernels.h"
 #include "model/model.h"
 #include "tokenizer/tokenizer.h"
-
-#define VB_VERSION "0.1.0"
 
 typedef struct vb_app {
     /* options */
