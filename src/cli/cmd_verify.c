@@ -13,7 +13,7 @@
 
 typedef struct invocation {
     vb_app a;
-    const char *level, *key, *prompt_file;
+    const char *level, *key;
     bool rehash;
 } invocation;
 
