@@ -188,13 +188,48 @@ static bool some_activations(test *t, size_t cols, vb_act *x) {
     return true;
 }
 
+/* n tokens of x from token `first` on. */
+static vb_act some_of(const vb_act *x, size_t first, size_t n) {
+    size_t at = first * (x->cols / VB_BLOCK), element = first * x->cols;
+    return (vb_act){n,         x->cols,   x->x + element, x->q + element,
+                    x->d + at, x->u + at, x->u_lo + at,   x->du + at};
+}
+
+/* Every count of tokens for which a tier may have code of its own, from the tokens of extremes on
+ * and from ordinary ones on; each token against the definition's result for it. */
+static vb_err test_products(test *t, const vb_matrix *m, const vb_matrix *definition,
+                            const vb_act *x) {
+    static const struct {
+        size_t first, n;
+    } runs[] = {{0, 1}, {0, 2}, {0, 4}, {0, TOKENS_MAX}, {2, 1},
+                {3, 2}, {4, 3}, {5, 4}, {2, 7},          {3, 8}};
+    enum { STRIDE = ROWS + 1, N = TOKENS_MAX * STRIDE };
+    float *all = take(t, N * sizeof *all), *want = take(t, N * sizeof *want);
+    float *got = take(t, N * sizeof *got);
+    if (t->out_of_memory) {
+        return VB_ENOMEM;
+    }
+    memset(all, 0x55, N * sizeof *all);
+    vb_kernels_scalar.matmul(definition, 0, ROWS, x, all, STRIDE);
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+        vb_act some = some_of(x, runs[i].first, runs[i].n);
+        memset(want, 0x55, N * sizeof *want);
+        memcpy(want, all + runs[i].first * STRIDE, runs[i].n * STRIDE * sizeof *want);
+        memset(got, 0x55, N * sizeof *got);
+        t->k->matmul(m, VB_ROW_TILE, ROWS, &some, got, STRIDE);
+        t->k->matmul(m, 0, VB_ROW_TILE, &some, got, STRIDE);
+        vb_err err = same(t, "matmul", got, want, N, sizeof *got);
+        if (err) {
+            return err;
+        }
+    }
+    return VB_OK;
+}
+
 static vb_err test_format(test *t, vb_wtype type) {
-    static const size_t token_counts[] = {1, 2, 4, TOKENS_MAX};
     const vb_wtype_info *info = vb_wtype_get(type);
     const size_t cols = info->is_float ? 277 : info->block_values == VB_BLOCK ? 288 : 512;
     uint8_t *file = take(t, WEIGHT_BYTES_MAX);
-    float *want = take(t, TOKENS_MAX * (ROWS + 1) * sizeof *want);
-    float *got = take(t, TOKENS_MAX * (ROWS + 1) * sizeof *got);
     float *row_want = take(t, COLS_MAX * sizeof *row_want);
     float *row_got = take(t, COLS_MAX * sizeof *row_got);
     vb_matrix m, definition;
@@ -215,19 +250,8 @@ static vb_err test_format(test *t, vb_wtype type) {
             return vb_fail_in(t->e, VB_EMISMATCH, "%s", info->name);
         }
     }
-    for (size_t i = 0; i < sizeof token_counts / sizeof token_counts[0]; i++) {
-        size_t n = TOKENS_MAX * (ROWS + 1);
-        x.rows = token_counts[i];
-        memset(want, 0x55, n * sizeof *want);
-        memset(got, 0x55, n * sizeof *got);
-        vb_kernels_scalar.matmul(&definition, 0, ROWS, &x, want, ROWS + 1);
-        t->k->matmul(&m, VB_ROW_TILE, ROWS, &x, got, ROWS + 1);
-        t->k->matmul(&m, 0, VB_ROW_TILE, &x, got, ROWS + 1);
-        if (same(t, "matmul", got, want, n, sizeof *got)) {
-            return vb_fail_in(t->e, VB_EMISMATCH, "%s", info->name);
-        }
-    }
-    return VB_OK;
+    vb_err err = test_products(t, &m, &definition, &x);
+    return err == VB_EMISMATCH ? vb_fail_in(t->e, err, "%s", info->name) : err;
 }
 
 static vb_err test_formats(test *t) {
@@ -423,22 +447,57 @@ static vb_err test_attention(test *t) {
     return err;
 }
 
+/* Keys that hardly count: the first takes all the weight and its value is zero, so that results
+ * are sums of exponentials that are themselves subnormal, then too small for that. */
+static vb_err test_faint_keys(test *t) {
+    enum { DIM = 21, COUNT = 250 };
+    const size_t page_bytes = VB_ATTN_CHUNK * DIM * sizeof(uint16_t);
+    uint16_t *keys = take(t, page_bytes), *values = take(t, page_bytes);
+    float *scratch = take(t, 2 * VB_ATTN_CHUNK * sizeof *scratch);
+    float key[DIM] = {0}, value[DIM] = {0}, q[2 * DIM] = {8.0f}, got[2 * DIM], want[2 * DIM];
+    const size_t n_keys[2] = {COUNT, COUNT - 31};
+    if (t->out_of_memory) {
+        return VB_ENOMEM;
+    }
+    q[DIM] = 8.0f;
+    for (size_t j = 0; j < COUNT; j++) {
+        if (!vb_kernels_scalar.kv_store(key, value, DIM, keys, values, j)) {
+            return differ(t, "kv_store", j);
+        }
+        key[0] = -86.0f - (float)j * 0.0735f; /* the score, once scaled: to -104 */
+        small_floats(t, value, DIM);
+    }
+    const uint16_t *const k_pages[1] = {keys}, *const v_pages[1] = {values};
+    t->k->attention(q, DIM, 2, n_keys, DIM, k_pages, v_pages, 0.125f, scratch, got, DIM);
+    vb_kernels_scalar.attention(q, DIM, 2, n_keys, DIM, k_pages, v_pages, 0.125f, scratch, want,
+                                DIM);
+    return same(t, "attention", got, want, sizeof got / sizeof *got, sizeof *got);
+}
+
+/* The largest value that rounds to a finite binary16 and the least that does not, of either sign,
+ * as a key or as a value, in whole lanes and in the tail. */
 static vb_err test_overflow(test *t) {
-    float k[3] = {1.0f, 2.0f, 65519.0f}, v[3] = {0.0f, -65519.0f, 1.0f};
-    uint16_t keys[3 * 16], values[3];
-    bool stored = t->k->kv_store(k, v, 3, keys, values, 0);
-    k[2] = 65520.0f;
-    bool key_over = t->k->kv_store(k, v, 3, keys, values, 0);
-    k[2] = 0.0f;
-    v[1] = vb_f32_from_bits(0x7fc00000u);
-    bool value_nan = t->k->kv_store(k, v, 3, keys, values, 0);
-    return stored && !key_over && !value_nan ? VB_OK : differ(t, "kv_store", 0);
+    enum { DIM = 39 };
+    static const size_t places[] = {0, 17, DIM - 1};
+    static const uint32_t bits[] = {0x477fefffu, 0xc77fefffu, 0x477ff000u, 0xc77ff000u,
+                                    0x7f800000u, 0xff800000u, 0x7fc00000u};
+    uint16_t keys[3 * 16 * DIM], values[3 * DIM];
+    for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++) {
+        for (size_t j = 0; j < 2 * sizeof places / sizeof places[0]; j++) {
+            float k[DIM] = {1.0f}, v[DIM] = {-2.0f};
+            (j % 2 ? k : v)[places[j / 2]] = vb_f32_from_bits(bits[i]);
+            if (t->k->kv_store(k, v, DIM, keys, values, 2) != (i < 2)) {
+                return differ(t, "kv_store", places[j / 2]);
+            }
+        }
+    }
+    return VB_OK;
 }
 
 vb_err vb_kernels_selftest(const vb_kernels *k, vb_error *e) {
-    static vb_err (*const tests[])(test *) = {test_quantize,    test_rows,   test_zero_tie,
-                                              test_exp_weights, test_rope,   test_attention,
-                                              test_overflow,    test_formats};
+    static vb_err (*const tests[])(test *) = {test_quantize,    test_rows,     test_zero_tie,
+                                              test_exp_weights, test_rope,     test_attention,
+                                              test_faint_keys,  test_overflow, test_formats};
     if (!vb_float_env_ok()) {
         return vb_fail(e, VB_EMISMATCH,
                        "self-test: this thread's floating-point mode is not round to nearest with "

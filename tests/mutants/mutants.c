@@ -181,13 +181,39 @@ static bool store_overflow_unseen(const float *k, const float *v, size_t head_di
     return REAL->all_finite(k, head_dim) && REAL->all_finite(v, head_dim);
 }
 
+/* Tells overflow by the float's magnitude, which rounding to binary16 can raise. */
+static bool all_within(const float *x, size_t n, float most) {
+    for (size_t i = 0; i < n; i++) {
+        if (!(fabsf(x[i]) <= most)) {
+            return false;
+        }
+    }
+    return true;
+}
+static bool store_value_edge_passes(const float *k, const float *v, size_t head_dim,
+                                    uint16_t *k_page, uint16_t *v_page, size_t slot) {
+    bool finite = REAL->kv_store(k, v, head_dim, k_page, v_page, slot);
+    return finite || (all_within(k, head_dim, 65504.0f) && all_within(v, head_dim, 65520.0f));
+}
+static bool store_key_edge_passes(const float *k, const float *v, size_t head_dim, uint16_t *k_page,
+                                  uint16_t *v_page, size_t slot) {
+    bool finite = REAL->kv_store(k, v, head_dim, k_page, v_page, slot);
+    return finite || (all_within(v, head_dim, 65504.0f) && all_within(k, head_dim, 65520.0f));
+}
+static bool store_refuses_edge(const float *k, const float *v, size_t head_dim, uint16_t *k_page,
+                               uint16_t *v_page, size_t slot) {
+    (void)REAL->kv_store(k, v, head_dim, k_page, v_page, slot);
+    return all_within(k, head_dim, 65504.0f) && all_within(v, head_dim, 65504.0f);
+}
+
 typedef enum fault {
     FUSED_SCORE,
     SCALED_QUERY,
     NO_CHUNKS,
     DEN_APART,
     KEY_MISSING,
-    KEY_EXTRA
+    KEY_EXTRA,
+    EXP_FLUSHED
 } fault;
 
 /* The definition with one fault; queries one by one. */
@@ -209,7 +235,7 @@ static void attend(const float *q, size_t n_keys, size_t dim, const uint16_t *co
         max = e[j] > max ? e[j] : max;
     }
     for (size_t j = 0; j < n_keys; j++) {
-        e[j] = vb_exp(e[j] - max);
+        e[j] = f == EXP_FLUSHED && e[j] - max < -0x1.5d589ep+6f ? 0.0f : vb_exp(e[j] - max);
         part = j % chunk == 0 ? e[j] : part + e[j];
         apart = apart + e[j];
         if (j + 1 == n_keys || (j + 1) % chunk == 0) {
@@ -245,6 +271,7 @@ ATTENTION(attention_no_chunks, NO_CHUNKS, n)
 ATTENTION(attention_den_apart, DEN_APART, n)
 ATTENTION(attention_key_missing, KEY_MISSING, n > 1 ? n - 1 : n)
 ATTENTION(attention_key_extra, KEY_EXTRA, n % VB_ATTN_CHUNK ? n + 1 : n)
+ATTENTION(attention_exp_flushed, EXP_FLUSHED, n)
 
 /* ---- sampling ---- */
 
@@ -320,6 +347,13 @@ static void flushed_rope(float *x, size_t n_heads, size_t head_dim, size_t n_rot
     fastest()->rope(x, n_heads, head_dim, n_rot, style, c, s);
     _mm_setcsr(before);
 }
+static void flushed_attention(const float *q, size_t q_stride, size_t n_q, const size_t *n_keys,
+                              size_t dim, const uint16_t *const *kp, const uint16_t *const *vp,
+                              float scale, float *scratch, float *out, size_t out_stride) {
+    unsigned before = flush_on();
+    fastest()->attention(q, q_stride, n_q, n_keys, dim, kp, vp, scale, scratch, out, out_stride);
+    _mm_setcsr(before);
+}
 static size_t pack_bytes(vb_wtype type, size_t rows, size_t cols) {
     return fastest()->pack_bytes(type, rows, cols);
 }
@@ -347,6 +381,8 @@ static const mutant mutants[] = {
     {"wrapped pairs", {.matmul = vb_mutant_wrapped_pairs}},
     {"one sub-scale", {.matmul = vb_mutant_one_sub_scale}},
     {"missing last block", {.matmul = vb_mutant_missing_last_block}},
+    {"first half's bias, one token", {.matmul = vb_mutant_first_half_bias_of_one}},
+    {"first half's bias, two tokens", {.matmul = vb_mutant_first_half_bias_of_two}},
     {"fused lanes", {.matmul = vb_mutant_fused_lanes}},
     {"sequential sum", {.matmul = vb_mutant_sequential}},
     {"eight lanes", {.matmul = vb_mutant_eight_lanes}},
@@ -373,12 +409,16 @@ static const mutant mutants[] = {
     {"store truncates", {.kv_store = store_truncates}},
     {"store flushes", {.kv_store = store_flushes}},
     {"store overflow unseen", {.kv_store = store_overflow_unseen}},
+    {"store passes a value at the edge", {.kv_store = store_value_edge_passes}},
+    {"store passes a key at the edge", {.kv_store = store_key_edge_passes}},
+    {"store refuses below the edge", {.kv_store = store_refuses_edge}},
     {"score fused", {.attention = attention_fused_score}},
     {"query scaled", {.attention = attention_scaled_query}},
     {"no chunks", {.attention = attention_no_chunks}},
     {"denominator apart", {.attention = attention_den_apart}},
     {"key missing", {.attention = attention_key_missing}},
     {"key extra", {.attention = attention_key_extra}},
+    {"exp flushed in attention", {.attention = attention_exp_flushed}},
     {"argmax takes the last", {.argmax = argmax_last}},
     {"argmax orders zeros", {.argmax = argmax_signed_zero}},
     {"argmax misses the last", {.argmax = argmax_but_last}},
@@ -391,6 +431,7 @@ static const mutant mutants[] = {
     {"flushed add", {.add = flushed_add}},
     {"flushed silu_mul", {.silu_mul = flushed_silu_mul}},
     {"flushed rope", {.rope = flushed_rope}},
+    {"flushed attention", {.attention = flushed_attention}},
 #endif
 };
 

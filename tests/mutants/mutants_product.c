@@ -143,6 +143,22 @@ static float one_sub_scale(vb_wtype type, const uint8_t *row, size_t cols, const
     return acc;
 }
 
+/* Q6_K whose second half is freed of its bias by the first half's sum. */
+static float first_half_bias(vb_wtype type, const uint8_t *row, size_t cols, const vb_act *x,
+                             size_t t) {
+    float acc = 0;
+    for (size_t b = 0; b < cols / VB_BLOCK; b++) {
+        place p = place_at(type, row, cols, x, t, b);
+        size_t at = t * (cols / VB_BLOCK) + b;
+        int32_t isum = vb_block_isum(&p.block, p.q);
+        if (type == VB_Q6_K) {
+            isum += p.block.sc[1] * 32 * (x->u[at] - 2 * x->u_lo[at]);
+        }
+        acc = vb_block_step(acc, &p.block, isum, p.d, p.du);
+    }
+    return acc;
+}
+
 static float missing_last_block(vb_wtype type, const uint8_t *row, size_t cols, const vb_act *x,
                                 size_t t) {
     float acc = 0;
@@ -227,6 +243,24 @@ DEFINE(sequential, true)
 DEFINE(eight_lanes, true)
 DEFINE(neighbours_first, true)
 DEFINE(missing_tail, true)
+
+/* ---- faults of the code for one count of tokens ---- */
+
+VB_MUTANT_MATMUL(first_half_bias_of_one) {
+    if (x->rows == 1) {
+        product(m, row_begin, row_end, x, y, y_stride, false, first_half_bias);
+    } else {
+        vb_kernels_scalar.matmul(m, row_begin, row_end, x, y, y_stride);
+    }
+}
+
+VB_MUTANT_MATMUL(first_half_bias_of_two) {
+    if (x->rows == 2) {
+        product(m, row_begin, row_end, x, y, y_stride, false, first_half_bias);
+    } else {
+        vb_kernels_scalar.matmul(m, row_begin, row_end, x, y, y_stride);
+    }
+}
 
 /* ---- any weights ---- */
 

@@ -486,6 +486,34 @@ static bool check_overflow(vb_kernel_check *c, vb_guarded *g, size_t dim) {
     return true;
 }
 
+/* Keys that hardly count: the first takes all the weight and its value is zero, so that results
+ * are sums of exponentials that are subnormal, or too small for that. */
+static bool check_faint_keys(vb_kernel_check *c, vb_guarded *g, size_t dim) {
+    size_t keys = 2 + below(c, VB_ATTN_CHUNK - 1), where;
+    cache a = take_cache(c, g, keys, dim);
+    float *k = floats(c, g, dim), *v = floats(c, g, dim), *q = floats(c, g, dim);
+    float *scratch = vb_guarded_take(g, VB_ATTN_CHUNK * sizeof *scratch, 64, VB_GUARD_AFTER);
+    float *got = floats(c, g, dim), *want = floats(c, g, dim);
+    memset(k, 0, dim * sizeof *k);
+    memset(v, 0, dim * sizeof *v);
+    memset(q, 0, dim * sizeof *q);
+    q[dim - 1] = 8.0f;
+    for (size_t j = 0; j < keys; j++) {
+        if (!vb_kernels_scalar.kv_store(k, v, dim, a.k[0], a.v[0], j)) {
+            return report(c, "kv_store: finite keys were refused");
+        }
+        k[dim - 1] = -86.0f - (float)below(c, 300) * 0.0625f; /* the score, once scaled */
+        some_floats(c, ORDINARY, v, dim);
+    }
+    const uint16_t *const kp[1] = {a.k[0]}, *const vp[1] = {a.v[0]};
+    c->k->attention(q, dim, 1, &keys, dim, kp, vp, 0.125f, scratch, got, dim);
+    vb_kernels_scalar.attention(q, dim, 1, &keys, dim, kp, vp, 0.125f, scratch, want, dim);
+    return equal_floats(got, want, dim, &where) ||
+           report(c,
+                  "attention: subnormal weights, keys %zu, head_dim %zu: element %zu: %a, not %a",
+                  keys, dim, where, (double)got[where], (double)want[where]);
+}
+
 bool vb_check_attention(vb_kernel_check *c) {
     vb_guarded g = {0};
     size_t dim = below(c, 2) ? 16 * (1 + below(c, 8)) : 1 + below(c, 140);
@@ -507,7 +535,8 @@ bool vb_check_attention(vb_kernel_check *c) {
     memset(a, CANARY, n_out * sizeof *a);
     memset(b, CANARY, n_out * sizeof *b);
     memset(scratch, 0xff, n_q * rounded * sizeof *scratch);
-    bool ok = check_store(c, &g, &got, &want) && check_overflow(c, &g, dim);
+    bool ok = check_store(c, &g, &got, &want) && check_overflow(c, &g, dim) &&
+              check_faint_keys(c, &g, dim);
     if (ok) {
         const uint16_t *kp[PAGES_MAX], *vp[PAGES_MAX];
         for (size_t p = 0; p < got.pages; p++) {
