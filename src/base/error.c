@@ -25,8 +25,7 @@ static size_t printable_bytes(const unsigned char *s) {
     return n;
 }
 
-/* A message may quote hostile bytes; none of them may steer a terminal. */
-static void make_printable(char *text) {
+void vb_make_printable(char *text) {
     for (unsigned char *s = (unsigned char *)text; *s;) {
         const size_t n = printable_bytes(s);
         if (n == 0) {
@@ -43,7 +42,7 @@ vb_err vb_fail(vb_error *e, vb_err code, const char *fmt, ...) {
         e->code = code;
         vsnprintf(e->msg, sizeof e->msg, fmt, ap);
         va_end(ap);
-        make_printable(e->msg);
+        vb_make_printable(e->msg);
     }
     return code;
 }
@@ -65,7 +64,7 @@ vb_err vb_fail_in(vb_error *e, vb_err code, const char *fmt, ...) {
         }
         e->msg[at] = 0;
         e->code = code;
-        make_printable(e->msg);
+        vb_make_printable(e->msg);
     }
     return code;
 }

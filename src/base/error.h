@@ -46,6 +46,10 @@ vb_err vb_fail(vb_error *e, vb_err code, const char *fmt, ...)
 vb_err vb_fail_in(vb_error *e, vb_err code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Replaces, in place, every byte of text that is a control character (C0, DEL, C1) or not part of a
+ * UTF-8 character by '?': what comes from a file may be shown, and can not steer a terminal. */
+void vb_make_printable(char *text);
+
 /* Short stable name of a code ("io", "format", ...), for logs and --json. */
 const char *vb_err_name(vb_err code);
 

@@ -84,6 +84,7 @@ static vb_err read_arch(const vb_gguf *g, vb_model_config *c, vb_error *e) {
         size_t n = s.len < sizeof c->name - 1 ? s.len : sizeof c->name - 1;
         memcpy(c->name, s.p, n);
         c->name[n] = 0;
+        vb_make_printable(c->name); /* receipts carry it: UTF-8 without control characters */
     }
     return VB_OK;
 }

@@ -59,20 +59,23 @@ struct vb_workspace {
         size_t n_bytes;
     } arrays[ARRAYS_MAX];
     size_t n_arrays;
-    bool no_memory;
+    uint64_t total_bytes;
+    bool planning;  /* take() only counts */
+    bool no_memory; /* or a size that does not fit */
 };
 
 /* ---- memory ---- */
 
 static void *take(vb_workspace *w, size_t count, size_t each_bytes) {
     size_t n;
-    if (!vb_mul_size(count, each_bytes, &n)) {
+    if (!vb_mul_size(count, each_bytes, &n) ||
+        __builtin_add_overflow(w->total_bytes, n, &w->total_bytes)) {
         w->no_memory = true;
         return NULL;
     }
-    void *p = vb_alloc_aligned(n);
+    void *p = w->planning ? NULL : vb_alloc_aligned(n);
     if (!p) {
-        w->no_memory = true;
+        w->no_memory = w->no_memory || !w->planning;
         return NULL;
     }
     VB_ASSERT(w->n_arrays < ARRAYS_MAX);
@@ -85,22 +88,13 @@ static size_t max_size(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-vb_err vb_workspace_open(const vb_model *m, size_t batch_tokens_max, size_t ctx_tokens_max,
-                         int n_threads, vb_workspace **out, vb_error *e) {
-    VB_ASSERT(batch_tokens_max >= 1 && batch_tokens_max <= VB_BATCH_TOKENS_MAX && n_threads >= 1);
-    const vb_model_config *c = &m->config;
-    const size_t T = batch_tokens_max;
+/* Every array of a workspace; when planning only their sizes. */
+static void take_all(vb_workspace *w) {
+    const vb_model_config *c = &w->model->config;
+    const size_t T = w->tokens_max, threads = (size_t)w->n_threads;
     const size_t q = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
     const size_t wide = max_size(max_size(c->n_embd, q), c->n_ff);
     const size_t group = c->n_heads / c->n_kv_heads;
-    vb_workspace *w = calloc(1, sizeof *w);
-    if (!w) {
-        return vb_fail(e, VB_ENOMEM, "no memory for a workspace");
-    }
-    w->model = m;
-    w->tokens_max = T;
-    w->ctx_max = ctx_tokens_max;
-    w->n_threads = n_threads;
     w->x = take(w, T * c->n_embd, sizeof(float));
     w->in = take(w, T * wide, sizeof(float));
     w->q = take(w, T * q, sizeof(float));
@@ -120,18 +114,47 @@ vb_err vb_workspace_open(const vb_model *m, size_t batch_tokens_max, size_t ctx_
     w->act_u_lo = take(w, T * (wide / VB_BLOCK + 1), sizeof(int32_t));
     w->group_tokens = group >= ATTN_QUERIES ? 1 : ATTN_QUERIES / group;
     const size_t queries = w->group_tokens * group;
-    const size_t keys = (ctx_tokens_max + VB_ATTN_CHUNK - 1) / VB_ATTN_CHUNK * VB_ATTN_CHUNK;
+    const size_t keys = (w->ctx_max + VB_ATTN_CHUNK - 1) / VB_ATTN_CHUNK * VB_ATTN_CHUNK;
     w->attn_rows_each = (queries * c->head_dim + 15) / 16 * 16;
     w->attn_scores_each = queries * keys;
-    w->attn_in = take(w, (size_t)n_threads * w->attn_rows_each, sizeof(float));
-    w->attn_out = take(w, (size_t)n_threads * w->attn_rows_each, sizeof(float));
-    w->attn_scores = take(w, (size_t)n_threads * w->attn_scores_each, sizeof(float));
+    w->attn_in = take(w, threads * w->attn_rows_each, sizeof(float));
+    w->attn_out = take(w, threads * w->attn_rows_each, sizeof(float));
+    w->attn_scores = take(w, threads * w->attn_scores_each, sizeof(float));
     w->rows = take(w, T, sizeof *w->rows);
     w->spans = take(w, T, sizeof *w->spans);
     w->wanted = take(w, T, sizeof *w->wanted);
-    if (w->no_memory) {
+}
+
+vb_err vb_workspace_open(const vb_model *m, size_t batch_tokens_max, size_t ctx_tokens_max,
+                         int n_threads, vb_workspace **out, vb_error *e) {
+    VB_ASSERT(batch_tokens_max >= 1 && batch_tokens_max <= VB_BATCH_TOKENS_MAX && n_threads >= 1);
+    VB_ASSERT(ctx_tokens_max <= VB_MODEL_CTX_TOKENS_MAX);
+    vb_workspace *w = calloc(1, sizeof *w);
+    if (!w) {
+        return vb_fail(e, VB_ENOMEM, "no memory for a workspace");
+    }
+    w->model = m;
+    w->tokens_max = batch_tokens_max;
+    w->ctx_max = ctx_tokens_max;
+    w->n_threads = n_threads;
+    w->planning = true;
+    take_all(w);
+    vb_err err = w->no_memory ? vb_fail(e, VB_ELIMIT, "the workspace is too large to address")
+                              : vb_memory_check(w->total_bytes,
+                                                "the workspace (try a smaller --batch, --threads "
+                                                "or --ctx)",
+                                                e);
+    if (!err) {
+        w->planning = false;
+        w->total_bytes = 0;
+        take_all(w);
+        err = w->no_memory
+                  ? vb_fail(e, VB_ENOMEM, "no memory for a workspace of %zu tokens", w->tokens_max)
+                  : VB_OK;
+    }
+    if (err) {
         vb_workspace_close(w);
-        return vb_fail(e, VB_ENOMEM, "no memory for a workspace of %zu tokens", T);
+        return err;
     }
     *out = w;
     return VB_OK;

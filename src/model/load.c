@@ -72,8 +72,8 @@ static vb_err load_vector(loader *l, const char *name, size_t n, float **out) {
     }
     const vb_wtype_info *info = vb_wtype_get(t->type);
     if (!info->is_float) {
-        return vb_fail(l->e, VB_EUNSUPPORTED, "tensor %s is %s, expected F32, F16 or BF16", name,
-                       info->name);
+        return vb_fail(l->e, VB_EUNSUPPORTED, "%s: tensor %s is %s, expected F32, F16 or BF16",
+                       vb_gguf_file_path(l->g, t->file_index), name, info->name);
     }
     uint8_t *raw = malloc(t->n_bytes ? t->n_bytes : 1);
     float *v = malloc((n ? n : 1) * sizeof *v);
@@ -235,8 +235,8 @@ static vb_err load_rope(loader *l) {
     for (size_t i = 0; factors && i < c->n_rot / 2; i++) {
         if (!(factors[i] > 0)) {
             err = vb_fail(l->e, VB_EFORMAT,
-                          "rope_freqs.weight, element %zu is %g, expected more than 0", i,
-                          (double)factors[i]);
+                          "%s: tensor rope_freqs.weight, element %zu is %g, expected more than 0",
+                          vb_gguf_file_path(l->g, 0), i, (double)factors[i]);
             free(factors);
             return err;
         }
@@ -270,38 +270,49 @@ static vb_err load_rope(loader *l) {
     return VB_OK;
 }
 
+/* Whether load_all reads a tensor of this name: of its own spelling only ("blk.01." is none). */
+static bool is_defined(const loader *l, vb_str name) {
+    static const char *const single[] = {"token_embd.weight", "output.weight", "output_norm.weight",
+                                         "rope_freqs.weight"};
+    static const char *const of_layer[] = {
+        "attn_q.weight",   "attn_k.weight", "attn_v.weight",   "attn_output.weight",
+        "ffn_gate.weight", "ffn_up.weight", "ffn_down.weight", "attn_norm.weight",
+        "ffn_norm.weight", "attn_q.bias",   "attn_k.bias",     "attn_v.bias"};
+    char key[64];
+    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
+        if (name.len == strlen(single[i]) && memcmp(name.p, single[i], name.len) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof of_layer / sizeof of_layer[0]; i++) {
+        for (size_t y = 0; y < l->m->config.n_layers; y++) {
+            const int n = snprintf(key, sizeof key, "blk.%zu.%s", y, of_layer[i]);
+            if (name.len == (size_t)n && memcmp(name.p, key, name.len) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* A tensor that the architecture does not define would change the result in an engine that
  * knows it: refuse rather than ignore. */
 static vb_err check_all_used(loader *l) {
     if (l->n_used == vb_gguf_tensor_count(l->g)) {
         return VB_OK;
     }
-    const vb_model_config *c = &l->m->config;
-    static const char *const known[] = {"attn_q.weight",      "attn_k.weight",    "attn_v.weight",
-                                        "attn_output.weight", "ffn_gate.weight",  "ffn_up.weight",
-                                        "ffn_down.weight",    "attn_norm.weight", "ffn_norm.weight",
-                                        "attn_q.bias",        "attn_k.bias",      "attn_v.bias"};
     for (size_t i = 0; i < vb_gguf_tensor_count(l->g); i++) {
-        vb_str s = vb_gguf_tensor_at(l->g, i)->name;
-        char name[80];
-        snprintf(name, sizeof name, "%.*s", (int)(s.len < 79 ? s.len : 79), s.p);
-        unsigned layer;
-        int at = 0;
-        bool ok = strcmp(name, "token_embd.weight") == 0 || strcmp(name, "output.weight") == 0 ||
-                  strcmp(name, "output_norm.weight") == 0 || strcmp(name, "rope_freqs.weight") == 0;
-        if (!ok && sscanf(name, "blk.%u.%n", &layer, &at) == 1 && at && layer < c->n_layers) {
-            for (size_t j = 0; j < sizeof known / sizeof known[0]; j++) {
-                ok = ok || strcmp(name + at, known[j]) == 0;
-            }
-        }
-        if (!ok) {
+        const vb_gguf_tensor *t = vb_gguf_tensor_at(l->g, i);
+        if (!is_defined(l, t->name)) {
             return vb_fail(
                 l->e, VB_EUNSUPPORTED,
-                "%s: tensor %s is not part of architecture %s as this version defines it",
-                vb_gguf_file_path(l->g, 0), name, c->arch);
+                "%s: tensor %.*s is not part of architecture %s as this version defines it",
+                vb_gguf_file_path(l->g, t->file_index), (int)(t->name.len < 79 ? t->name.len : 79),
+                t->name.p, l->m->config.arch);
         }
     }
-    return VB_OK;
+    return vb_fail(l->e, VB_EINTERNAL, "%s: %zu tensors, %zu of them were read",
+                   vb_gguf_file_path(l->g, 0), vb_gguf_tensor_count(l->g), l->n_used);
 }
 
 static vb_err load_all(loader *l) {
@@ -335,16 +346,18 @@ static vb_err plan(loader *l) {
         const vb_wtype_info *info = vb_wtype_get(t->type);
         if (t->dims[0] > 16u * VB_MODEL_WIDTH_MAX) {
             return vb_fail(l->e, VB_ELIMIT,
-                           "tensor %.*s: rows of %llu values, at most %u are allowed",
-                           (int)t->name.len, t->name.p, (unsigned long long)t->dims[0],
-                           16u * VB_MODEL_WIDTH_MAX);
+                           "%s: tensor %.*s: rows of %llu values, at most %u are allowed",
+                           vb_gguf_file_path(l->g, t->file_index), (int)t->name.len, t->name.p,
+                           (unsigned long long)t->dims[0], 16u * VB_MODEL_WIDTH_MAX);
         }
         size_t tile = (size_t)t->dims[0] / info->block_values * info->block_bytes * VB_ROW_TILE;
         l->slice_bytes = tile > l->slice_bytes ? tile : l->slice_bytes;
-        need += t->n_bytes;
+        const size_t packed = l->m->k->pack_bytes(t->type, (size_t)t->dims[1], (size_t)t->dims[0]);
+        need += packed > t->n_bytes ? packed : t->n_bytes;
         l->total += t->n_bytes;
     }
-    return vb_memory_check(need + l->slice_bytes, "the model", l->e);
+    const vb_err err = vb_memory_check(need + l->slice_bytes, "the model", l->e);
+    return err ? vb_fail_in(l->e, err, "%s", vb_gguf_file_path(l->g, 0)) : VB_OK;
 }
 
 vb_err vb_model_load(const vb_gguf *g, const vb_model_options *options, vb_model **out,

@@ -25,8 +25,8 @@ typedef struct vb_session vb_session;
 typedef struct vb_workspace vb_workspace;
 
 typedef struct vb_model_config {
-    char arch[32]; /* "llama", "qwen2" */
-    char name[128];
+    char arch[32];  /* "llama", "qwen2" */
+    char name[128]; /* printable UTF-8 */
     size_t n_vocab, n_ctx_train, n_embd, n_layers, n_heads, n_kv_heads, head_dim, n_ff, n_rot;
     float rms_eps;
     double rope_base;
