@@ -24,6 +24,7 @@
 #define VB_MODEL_VOCAB_MAX (1u << 20)      /* tokens */
 #define VB_MODEL_CTX_TOKENS_MAX (1u << 22) /* tokens */
 #define VB_BATCH_TOKENS_MAX 512u           /* tokens of one forward pass */
+#define VB_THREADS_MAX 1024u               /* threads of one forward pass */
 
 /* Tokenizer */
 #define VB_TOKEN_BYTES_MAX 65536u             /* one vocabulary entry, bytes */

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/system.h"
 #include "cli/progress.h"
-#include "crypto/filehash.h"
+#include "engine/model_file.h"
 
 void vb_app_options(vb_app *a, unsigned which, vb_opt_table *t) {
     const struct {
@@ -29,7 +29,7 @@ void vb_app_options(vb_app *a, unsigned which, vb_opt_table *t) {
           VB_BATCH_TOKENS_MAX, NULL}},
         {VB_APP_OPT_RUN,
          {'t', "threads", VB_OPT_UINT, &a->threads, "N", "threads (default: all processors)", 1,
-          1024, NULL}},
+          VB_THREADS_MAX, NULL}},
         {VB_APP_OPT_RUN,
          {0, "tier", VB_OPT_STR, &a->tier, "NAME",
           "kernels: auto, scalar, avx2, avx512vnni, neon, neondot", 0, 0, NULL}},
@@ -68,7 +68,8 @@ vb_err vb_app_open(vb_app *a, bool want_tokenizer, vb_error *e) {
     }
     vb_err err;
     vb_progress bar;
-    if ((err = vb_app_select_tier(a, e)) || (err = vb_gguf_open(a->model_path, &a->gguf, e))) {
+    if ((err = vb_app_select_tier(a, e)) ||
+        (err = vb_model_file_open(a->model_path, &a->gguf, &a->file_ids, e))) {
         return err;
     }
     if (want_tokenizer && (err = vb_tokenizer_open(a->gguf, &a->tokenizer, e))) {
@@ -93,29 +94,29 @@ void vb_app_close(vb_app *a) {
     vb_model_close(a->model);
     vb_tokenizer_close(a->tokenizer);
     vb_gguf_close(a->gguf);
+    free(a->file_ids);
 }
 
-vb_err vb_app_path_digest(const vb_gguf *g, bool rehash, bool quiet, uint8_t out[VB_SHA256_BYTES],
-                          vb_error *e) {
+vb_err vb_app_path_digest(const vb_gguf *g, const vb_file_id *expected, bool rehash, bool quiet,
+                          uint8_t out[VB_SHA256_BYTES], vb_error *e) {
     char cache[VB_PATH_BYTES_MAX];
     const bool have_cache = vb_app_cache_dir(cache, sizeof cache, NULL) == VB_OK;
-    const size_t n = vb_gguf_file_count(g);
-    const char *paths[VB_GGUF_SPLITS_MAX];
-    for (size_t i = 0; i < n; i++) {
-        paths[i] = vb_gguf_file_path(g, i);
-    }
     vb_progress bar;
     vb_progress_begin(&bar, "hashing", "B", quiet);
-    const vb_filehash_options options = {have_cache ? cache : NULL, rehash, vb_progress_update,
-                                         &bar};
-    vb_err err = vb_filehash_model(paths, n, &options, out, e);
+    const vb_filehash_options options = {
+        .cache_dir = have_cache ? cache : NULL,
+        .rehash = rehash,
+        .progress = vb_progress_update,
+        .progress_user = &bar,
+    };
+    vb_err err = vb_model_file_digest(g, expected, &options, out, e);
     vb_progress_end(&bar);
     return err;
 }
 
 vb_err vb_app_model_digest(const vb_app *a, bool rehash, uint8_t out[VB_SHA256_BYTES],
                            vb_error *e) {
-    return vb_app_path_digest(a->gguf, rehash, a->quiet, out, e);
+    return vb_app_path_digest(a->gguf, a->file_ids, rehash, a->quiet, out, e);
 }
 
 /* mkdir -p with mode 0700 for what is new. */
@@ -185,7 +186,8 @@ vb_err vb_app_read_file(const char *path, size_t max, char **text, size_t *n_byt
     size_t n;
     while (!err && (n = fread(chunk, 1, sizeof chunk, f)) > 0) {
         if ((err = vb_buf_append(&buf, chunk, n))) {
-            err = vb_fail(e, err, "%s: more than %zu bytes", path, max);
+            err = err == VB_ELIMIT ? vb_fail(e, err, "%s: more than %zu bytes", path, max)
+                                   : vb_fail(e, err, "%s: no memory to read it", path);
         }
     }
     if (!err && ferror(f)) {

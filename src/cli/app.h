@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "cli/exit.h"
 #include "cli/options.h"
+#include "crypto/filehash.h"
 #include "crypto/sha256.h"
 #include "gguf/gguf.h"
 #include "kernels/kernels.h"
@@ -28,6 +29,7 @@ typedef struct vb_app {
     /* opened by vb_app_open */
     const vb_kernels *kernels;
     vb_gguf *gguf;
+    vb_file_id *file_ids; /* of gguf's files when they were opened */
     vb_model *model;
     vb_tokenizer *tokenizer; /* NULL unless asked for */
     uint64_t load_ns;
@@ -54,11 +56,13 @@ VB_MUST_CHECK vb_err vb_app_select_tier(vb_app *a, vb_error *e);
 int vb_app_threads(const vb_app *a);
 size_t vb_app_batch(const vb_app *a);
 
-/* SHA-256 of the model's file or files, from the cache unless rehash. */
+/* SHA-256 of the model's file or files, from the cache unless rehash. To be called when the model
+ * is loaded: VB_EMISMATCH when a file is no longer the one that was opened, so that the digest is
+ * of the bytes in use. */
 VB_MUST_CHECK vb_err vb_app_model_digest(const vb_app *a, bool rehash, uint8_t out[VB_SHA256_BYTES],
                                          vb_error *e);
-VB_MUST_CHECK vb_err vb_app_path_digest(const vb_gguf *g, bool rehash, bool quiet,
-                                        uint8_t out[VB_SHA256_BYTES], vb_error *e);
+VB_MUST_CHECK vb_err vb_app_path_digest(const vb_gguf *g, const vb_file_id *expected, bool rehash,
+                                        bool quiet, uint8_t out[VB_SHA256_BYTES], vb_error *e);
 
 /* The program's own folders, made (0700) when absent: $XDG_CACHE_HOME/verbatim or
  * ~/.cache/verbatim; $XDG_DATA_HOME/verbatim or ~/.local/share/verbatim. */

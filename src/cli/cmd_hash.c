@@ -38,7 +38,7 @@ int vb_cmd_hash(int argc, char **argv) {
         char hex[VB_SHA256_HEX_BYTES];
         vb_err err = vb_gguf_open(rest[i], &g, &e);
         if (!err) {
-            err = vb_app_path_digest(g, rehash, a.quiet, digest, &e);
+            err = vb_app_path_digest(g, NULL, rehash, a.quiet, digest, &e);
         }
         vb_gguf_close(g);
         if (err) {

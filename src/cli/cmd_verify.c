@@ -48,9 +48,11 @@ static void replay(invocation *o, const vb_receipt *r, vb_report *rep) {
         err = vb_app_model_digest(&o->a, o->rehash, digest, &e);
     }
     if (err) {
+        /* Our own failure, or no model that can be used. */
+        const bool ours =
+            err == VB_ECANCELLED || err == VB_ENOMEM || err == VB_EMISMATCH || err == VB_EINTERNAL;
         vb_report_unknown(rep, VB_CHECK_MODEL_DIGEST,
-                          err == VB_ECANCELLED ? VB_REASON_UNFINISHED : VB_REASON_MISSING_MODEL,
-                          "%s", e.msg);
+                          ours ? VB_REASON_UNFINISHED : VB_REASON_MISSING_MODEL, "%s", e.msg);
         return;
     }
     vb_progress bar;
@@ -67,16 +69,6 @@ static void replay(invocation *o, const vb_receipt *r, vb_report *rep) {
     };
     vb_replay(&replay, r, rep);
     vb_progress_end(&bar);
-}
-
-/* A refuted receipt needs no replay. */
-static bool has_failed(const vb_report *rep) {
-    for (int i = 0; i < VB_CHECK_COUNT; i++) {
-        if (rep->checks[i].status == VB_CHECK_FAIL) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Where the replay left the receipt's path, as text. */
@@ -98,7 +90,8 @@ static void print_divergence(const invocation *o, const vb_report *rep) {
     }
 }
 
-static void print_report(const invocation *o, const vb_report *rep) {
+/* Returns the exit status: the verdict's, unless the verdict could not be shown. */
+static int print_report(const invocation *o, const vb_report *rep) {
     vb_buf out = vb_buf_make(VB_RECEIPT_BYTES_MAX);
     vb_error e = {VB_OK, ""};
     vb_err err =
@@ -114,6 +107,7 @@ static void print_report(const invocation *o, const vb_report *rep) {
         }
     }
     vb_buf_free(&out);
+    return err ? vb_exit_of(err) : vb_report_exit_code(rep);
 }
 
 int vb_cmd_verify(int argc, char **argv) {
@@ -172,14 +166,13 @@ int vb_cmd_verify(int argc, char **argv) {
     if (vb_app_read_file(rest[0], VB_RECEIPT_BYTES_MAX, &bytes, &n_bytes, &e)) {
         vb_report_unknown(rep, VB_CHECK_FORMAT, VB_REASON_UNREADABLE, "%s", e.msg);
     } else if (vb_check_receipt(bytes, n_bytes, &g.expect, r, rep)) {
-        if (full && !has_failed(rep)) {
+        if (full && !vb_report_refuted(rep)) { /* a refuted receipt needs no replay */
             replay(&o, r, rep);
         }
         vb_receipt_free(r);
     }
     vb_report_finish(rep);
-    print_report(&o, rep);
-    status = vb_report_exit_code(rep);
+    status = print_report(&o, rep);
     free(bytes);
     free(rep);
     free(r);

@@ -16,13 +16,6 @@
 
 enum { CHUNK_BYTES = 1 << 20, ENTRY_BYTES_MAX = 512, RACY_MS = 2000 };
 
-/* What a cache entry is keyed by: the identity of the file's content as far as the system tells.
- * ctime is there because mtime can be set back by anyone who may write the file. */
-typedef struct identity {
-    uint64_t device, inode, bytes;
-    int64_t mtime_ns, ctime_ns;
-} identity;
-
 typedef struct progress {
     const vb_filehash_options *options;
     uint64_t before_bytes, total_bytes; /* over all files of a model */
@@ -32,7 +25,7 @@ static int64_t ns_of(struct timespec t) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static vb_err identify(int fd, const char *path, identity *id, vb_error *e) {
+static vb_err identify(int fd, const char *path, vb_file_id *id, vb_error *e) {
     struct stat st;
     if (fstat(fd, &st)) {
         return vb_fail(e, VB_EIO, "%s: cannot stat: %s", path, strerror(errno));
@@ -40,31 +33,50 @@ static vb_err identify(int fd, const char *path, identity *id, vb_error *e) {
     if (!S_ISREG(st.st_mode)) {
         return vb_fail(e, VB_EINVAL, "%s: not a regular file", path);
     }
-    *id = (identity){(uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size,
-                     ns_of(st.st_mtim), ns_of(st.st_ctim)};
+    *id = (vb_file_id){(uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size,
+                       ns_of(st.st_mtim), ns_of(st.st_ctim)};
     return VB_OK;
 }
 
-static bool same_identity(const identity *a, const identity *b) {
+bool vb_file_same(const vb_file_id *a, const vb_file_id *b) {
     return a->device == b->device && a->inode == b->inode && a->bytes == b->bytes &&
            a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
-static bool entry_path(const char *dir, const identity *id, char path[VB_PATH_BYTES_MAX]) {
+/* O_NONBLOCK: a FIFO in the file's place must not hang the reader. */
+static int open_file(const char *path, vb_error *e) {
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        vb_fail(e, VB_EIO, "%s: cannot open: %s", path, strerror(errno));
+    }
+    return fd;
+}
+
+vb_err vb_file_identify(const char *path, vb_file_id *out, vb_error *e) {
+    int fd = open_file(path, e);
+    if (fd < 0) {
+        return VB_EIO;
+    }
+    vb_err err = identify(fd, path, out, e);
+    close(fd);
+    return err;
+}
+
+static bool entry_path(const char *dir, const vb_file_id *id, char path[VB_PATH_BYTES_MAX]) {
     int n = snprintf(path, VB_PATH_BYTES_MAX, "%s/sha256-%" PRIx64 "-%" PRIx64, dir, id->device,
                      id->inode);
     return n > 0 && (size_t)n < VB_PATH_BYTES_MAX;
 }
 
 /* The entry's text up to the digest: an entry is believed when it begins with exactly this. */
-static int entry_head(const identity *id, char head[ENTRY_BYTES_MAX]) {
+static int entry_head(const vb_file_id *id, char head[ENTRY_BYTES_MAX]) {
     return snprintf(head, ENTRY_BYTES_MAX,
                     "verbatim.filehash.v1\ndevice %" PRIu64 "\ninode %" PRIu64 "\nbytes %" PRIu64
                     "\nmtime_ns %" PRId64 "\nctime_ns %" PRId64 "\nsha256 ",
                     id->device, id->inode, id->bytes, id->mtime_ns, id->ctime_ns);
 }
 
-static bool cache_read(const char *dir, const identity *id, uint8_t out[VB_SHA256_BYTES]) {
+static bool cache_read(const char *dir, const vb_file_id *id, uint8_t out[VB_SHA256_BYTES]) {
     char path[VB_PATH_BYTES_MAX], head[ENTRY_BYTES_MAX];
     if (!entry_path(dir, id, path)) {
         return false;
@@ -83,13 +95,13 @@ static bool cache_read(const char *dir, const identity *id, uint8_t out[VB_SHA25
 }
 
 /* A file written moments ago could be written again within the same tick of its clock, unseen. */
-static bool is_settled(const identity *id) {
+static bool is_settled(const vb_file_id *id) {
     int64_t now_ms = (int64_t)vb_unix_ms();
     return now_ms - id->mtime_ns / 1000000 > RACY_MS && now_ms - id->ctime_ns / 1000000 > RACY_MS;
 }
 
 /* Failures are left alone: the cache is a convenience and the digest is already known. */
-static void cache_write(const char *dir, const identity *id, const uint8_t sha[VB_SHA256_BYTES]) {
+static void cache_write(const char *dir, const vb_file_id *id, const uint8_t sha[VB_SHA256_BYTES]) {
     char path[VB_PATH_BYTES_MAX], text[ENTRY_BYTES_MAX], hex[VB_SHA256_HEX_BYTES];
     if (!is_settled(id) || !entry_path(dir, id, path)) {
         return;
@@ -144,17 +156,21 @@ static vb_err hash_fd(int fd, const char *path, const progress *pr, uint8_t out[
     return err;
 }
 
-static vb_err hash_file(const char *path, progress *pr, uint8_t out[VB_SHA256_BYTES],
+/* File number `index` of the model. */
+static vb_err hash_file(const char *path, size_t index, progress *pr, uint8_t out[VB_SHA256_BYTES],
                         bool *from_cache, vb_error *e) {
     const vb_filehash_options *o = pr->options;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int fd = open_file(path, e);
     if (fd < 0) {
-        return vb_fail(e, VB_EIO, "%s: cannot open: %s", path, strerror(errno));
+        return VB_EIO;
     }
-    identity before, after;
+    vb_file_id before, after;
     uint8_t digest[VB_SHA256_BYTES];
     bool cached = false;
     vb_err err = identify(fd, path, &before, e);
+    if (!err && o->expected && !vb_file_same(&before, &o->expected[index])) {
+        err = vb_fail(e, VB_EMISMATCH, "%s: the file changed since it was opened", path);
+    }
     if (err) {
         goto end;
     }
@@ -167,7 +183,7 @@ static vb_err hash_file(const char *path, progress *pr, uint8_t out[VB_SHA256_BY
         if (!err) {
             err = identify(fd, path, &after, e);
         }
-        if (!err && !same_identity(&before, &after)) {
+        if (!err && !vb_file_same(&before, &after)) {
             err = vb_fail(e, VB_EMISMATCH, "%s: the file changed while it was read", path);
         }
         if (!err && o->cache_dir) {
@@ -189,7 +205,7 @@ end:
 vb_err vb_filehash(const char *path, const vb_filehash_options *options,
                    uint8_t out[VB_SHA256_BYTES], bool *from_cache, vb_error *e) {
     progress pr = {options, 0, 0};
-    return hash_file(path, &pr, out, from_cache, e);
+    return hash_file(path, 0, &pr, out, from_cache, e);
 }
 
 vb_err vb_filehash_model(const char *const *paths, size_t n_paths,
@@ -213,7 +229,7 @@ vb_err vb_filehash_model(const char *const *paths, size_t n_paths,
     vb_sha256_update(&s, domain, sizeof domain - 1);
     for (size_t i = 0; i < n_paths; i++) {
         uint8_t digest[VB_SHA256_BYTES];
-        vb_err err = hash_file(paths[i], &pr, digest, NULL, e);
+        vb_err err = hash_file(paths[i], i, &pr, digest, NULL, e);
         if (err) {
             return err;
         }

@@ -8,8 +8,8 @@
 #include "base/limits.h"
 #include "base/system.h"
 #include "base/version.h"
-#include "crypto/filehash.h"
 #include "engine/generate.h"
+#include "engine/model_file.h"
 #include "gguf/gguf.h"
 #include "receipt/digests.h"
 #include "verify/prompt.h"
@@ -21,6 +21,7 @@ _Static_assert((int)VERBATIM_VERIFIED == (int)VB_VERDICT_VERIFIED, "the verdicts
 
 struct verbatim_model {
     vb_gguf *gguf;
+    vb_file_id *file_ids;
     vb_model *model;
     vb_tokenizer *tokenizer;
     int threads;
@@ -49,17 +50,26 @@ verbatim_status verbatim_open(const char *path, const verbatim_options *options,
                               verbatim_model **model, verbatim_error *error) {
     vb_error e = {VB_OK, ""};
     const vb_kernels *kernels;
+    if (options && options->threads > (int)VB_THREADS_MAX) {
+        return done(
+            vb_fail(&e, VB_EINVAL, "threads: %d; at most %u", options->threads, VB_THREADS_MAX), &e,
+            error);
+    }
     vb_err err = vb_kernels_select(options ? options->tier : NULL, &kernels, &e);
     verbatim_model *m = calloc(1, sizeof *m);
     if (!err && !m) {
         err = vb_fail(&e, VB_ENOMEM, "no memory for a model");
     }
     if (!err && !(err = vb_kernels_selftest(kernels, &e)) &&
-        !(err = vb_gguf_open(path, &m->gguf, &e)) &&
+        !(err = vb_model_file_open(path, &m->gguf, &m->file_ids, &e)) &&
         !(err = vb_tokenizer_open(m->gguf, &m->tokenizer, &e))) {
         m->threads = options && options->threads > 0 ? options->threads : vb_cpu_count();
         const vb_model_options load = {.kernels = kernels, .n_threads = m->threads};
         err = vb_model_load(m->gguf, &load, &m->model, &e);
+        if (!err && vb_tokenizer_size(m->tokenizer) > vb_model_get_config(m->model)->n_vocab) {
+            err = vb_fail(&e, VB_EFORMAT, "%s: the tokenizer has %u tokens, the model %zu", path,
+                          vb_tokenizer_size(m->tokenizer), vb_model_get_config(m->model)->n_vocab);
+        }
     }
     if (err) {
         verbatim_close(m);
@@ -74,6 +84,7 @@ void verbatim_close(verbatim_model *model) {
         vb_model_close(model->model);
         vb_tokenizer_close(model->tokenizer);
         vb_gguf_close(model->gguf);
+        free(model->file_ids);
         free(model);
     }
 }
@@ -276,14 +287,9 @@ void verbatim_answer_free(verbatim_answer *answer) {
 }
 
 static vb_err replay(const verbatim_model *m, const vb_receipt *r, vb_report *rep, vb_error *e) {
-    const char *paths[VB_GGUF_SPLITS_MAX];
     uint8_t digest[VB_SHA256_BYTES];
-    const size_t n = vb_gguf_file_count(m->gguf);
-    for (size_t i = 0; i < n; i++) {
-        paths[i] = vb_gguf_file_path(m->gguf, i);
-    }
     const vb_filehash_options hash = {0};
-    vb_err err = vb_filehash_model(paths, n, &hash, digest, e);
+    vb_err err = vb_model_file_digest(m->gguf, m->file_ids, &hash, digest, e);
     if (err) {
         return err;
     }
@@ -313,7 +319,8 @@ verbatim_status verbatim_verify(const verbatim_model *model, const void *receipt
     }
     vb_report_begin(rep, model ? VB_LEVEL_FULL : VB_LEVEL_RECEIPT);
     if (vb_check_receipt(receipt, n_bytes, &nothing, r, rep)) {
-        err = model ? replay(model, r, rep, &e) : VB_OK;
+        /* A refuted receipt needs no replay. */
+        err = model && !vb_report_refuted(rep) ? replay(model, r, rep, &e) : VB_OK;
         vb_receipt_free(r);
     }
     vb_report_finish(rep);

@@ -140,6 +140,9 @@ void vb_report_fail(vb_report *rep, vb_check_id id, vb_reason reason, const char
 void vb_report_unknown(vb_report *rep, vb_check_id id, vb_reason reason, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Whether a check has failed: whatever is still to be made can not change that. */
+bool vb_report_refuted(const vb_report *rep);
+
 /* Draws the verdict; afterwards nothing more may be recorded (asserted). */
 void vb_report_finish(vb_report *rep);
 

@@ -173,6 +173,15 @@ void vb_report_unknown(vb_report *rep, vb_check_id id, vb_reason reason, const c
     c->reason = reason;
 }
 
+bool vb_report_refuted(const vb_report *rep) {
+    for (int id = 0; id < VB_CHECK_COUNT; id++) {
+        if (rep->checks[id].status == VB_CHECK_FAIL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void vb_report_finish(vb_report *rep) {
     VB_ASSERT(!rep->finished);
     bool all_required_passed = true;

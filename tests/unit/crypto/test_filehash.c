@@ -171,6 +171,37 @@ static void it_can_be_stopped_and_refuses_odd_files(void **state) {
     unlink(path);
 }
 
+/* What was loaded and what is hashed must be one file: not another in its place, nor the same one
+ * written since. */
+static void the_digest_is_of_the_file_that_was_opened(void **state) {
+    vb_file_id ids[2];
+    vb_filehash_options o = {.expected = ids};
+    uint8_t d[32];
+    vb_error e;
+    (void)state;
+    const char *path = temp_path(dir, "loaded.gguf"), *other = temp_path(dir, "other.gguf");
+    const char *const paths[] = {other, path};
+    temp_write(path, "model", 5, 0644);
+    temp_write(other, "other", 5, 0644);
+    assert_int_equal(vb_file_identify(path, &ids[0], NULL), VB_OK);
+    assert_int_equal(vb_filehash(path, &o, d, NULL, &e), VB_OK);
+    assert_hash(d, "model", 5);
+    assert_int_equal(vb_filehash(other, &o, d, NULL, &e), VB_EMISMATCH);
+    ids[1] = ids[0];
+    assert_int_equal(vb_file_identify(other, &ids[0], NULL), VB_OK);
+    assert_int_equal(vb_filehash_model(paths, 2, &o, d, &e), VB_OK);
+    ids[1].ctime_ns--;
+    assert_int_equal(vb_filehash_model(paths, 2, &o, d, &e), VB_EMISMATCH);
+    assert_non_null(strstr(e.msg, path));
+    assert_int_equal(rename(other, path), 0);
+    o.expected = &ids[1];
+    ids[1].ctime_ns++;
+    assert_int_equal(vb_filehash(path, &o, d, NULL, &e), VB_EMISMATCH);
+    assert_int_equal(vb_file_identify(dir, ids, &e), VB_EINVAL);
+    assert_int_equal(vb_file_identify(temp_path(dir, "none"), ids, &e), VB_EIO);
+    unlink(path);
+}
+
 static void split_models(void **state) {
     static const char domain[] = "verbatim.split.v1\n";
     vb_filehash_options o = {0};
@@ -218,6 +249,7 @@ int main(void) {
         cmocka_unit_test(a_changed_file_is_hashed_again),
         cmocka_unit_test(a_file_has_its_digest),
         cmocka_unit_test(it_can_be_stopped_and_refuses_odd_files),
+        cmocka_unit_test(the_digest_is_of_the_file_that_was_opened),
         cmocka_unit_test(split_models),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
