@@ -5,3 +5,8 @@ target_link_libraries(bench_kernels PRIVATE vb_kernels)
 if(OpenMP_C_FOUND)
   target_link_libraries(bench_kernels PRIVATE OpenMP::OpenMP_C)
 endif()
+
+# A whole model, one thread, split by kernel: ninja bench_model
+add_executable(bench_model EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/model.c
+  ${CMAKE_SOURCE_DIR}/bench/peaks.c)
+target_link_libraries(bench_model PRIVATE vb_model)
