@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <utf8proc.h>
 
@@ -208,8 +209,30 @@ vb_err vb_app_read_file(const char *path, size_t max, char **text, size_t *n_byt
     return VB_OK;
 }
 
+/* A model's text may hold escape sequences, by accident or by its maker's intent. A terminal gets
+ * U+FFFD in place of every control character but tab and newline, C1 (U+0080 to U+009F) included;
+ * files and pipes get the text as it is. text is cut between characters. */
+static void print_harmless(const char *text, size_t n_bytes) {
+    size_t from = 0; /* start of what is fine and not printed yet */
+    for (size_t i = 0; i < n_bytes;) {
+        const unsigned char c = (unsigned char)text[i];
+        const bool c1 = c == 0xc2 && i + 1 < n_bytes && (unsigned char)text[i + 1] < 0xa0;
+        if ((c < 0x20 && c != '\t' && c != '\n') || c == 0x7f || c1) {
+            fwrite(text + from, 1, i - from, stdout);
+            fputs("\xef\xbf\xbd", stdout);
+            from = i + (c1 ? 2 : 1);
+        }
+        i += c1 ? 2 : 1;
+    }
+    fwrite(text + from, 1, n_bytes - from, stdout);
+}
+
 vb_err vb_app_stream_text(const char *text, size_t n_bytes, vb_error *e) {
-    fwrite(text, 1, n_bytes, stdout);
+    if (isatty(STDOUT_FILENO)) {
+        print_harmless(text, n_bytes);
+    } else {
+        fwrite(text, 1, n_bytes, stdout);
+    }
     fflush(stdout);
     return ferror(stdout) ? vb_fail(e, VB_EIO, "writing to standard output failed") : VB_OK;
 }
@@ -227,8 +250,8 @@ void vb_app_print_json_string(const char *text, size_t n_bytes) {
         }
         if (c == '"' || c == '\\') {
             printf("\\%c", (char)c);
-        } else if (c < 0x20) {
-            printf("\\u%04x", (unsigned)c);
+        } else if (c < 0x20 || (c >= 0x7f && c < 0xa0)) {
+            printf("\\u%04x", (unsigned)c); /* C1 too: a terminal would obey it */
         } else {
             fwrite(text + i, 1, (size_t)n, stdout);
         }

@@ -76,7 +76,7 @@ int vb_app_fail(const vb_app *a, const char *command, vb_err err, const vb_error
 VB_MUST_CHECK vb_err vb_app_read_file(const char *path, size_t max, char **text, size_t *n_bytes,
                                       vb_error *e);
 
-/* Text of an answer to stdout, at once. */
+/* Text of an answer to stdout, at once; on a terminal without its control characters. */
 VB_MUST_CHECK vb_err vb_app_stream_text(const char *text, size_t n_bytes, vb_error *e);
 
 /* Prints text as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */

@@ -8,9 +8,12 @@
 enum { VALUE_CHARS = 160 };
 
 static void print_escaped(vb_str s) {
-    for (size_t i = 0; i < s.len; i++) {
-        putchar((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ? '?' : s.p[i]);
-    }
+    char text[VB_GGUF_KEY_BYTES_MAX + 1];
+    const size_t n = s.len < sizeof text - 1 ? s.len : sizeof text - 1;
+    memcpy(text, s.p, n);
+    text[n] = 0;
+    vb_make_printable(text);
+    printf("%s", text);
 }
 
 static void print_shape(const vb_gguf_tensor *t) {

@@ -63,7 +63,7 @@ static vb_err decode_ids(const view *v, char *const *words, size_t n, vb_error *
         vb_app_print_json_string(text.data ? (const char *)text.data : "", text.len);
         printf("}\n");
     } else if (!err) {
-        fwrite(text.data ? (const char *)text.data : "", 1, text.len, stdout);
+        err = vb_app_stream_text(text.data ? (const char *)text.data : "", text.len, e);
     }
     vb_buf_free(&text);
     return err;
