@@ -9,6 +9,29 @@
 
 #include "base/bytes.h"
 #include "cli/app.h"
+#include "crypto/random.h"
+
+/* A new key; that of another process when it made one first. */
+static vb_err make_key(const char *path, vb_ed25519_key **out, bool quiet, vb_error *e) {
+    vb_ed25519_key *key = NULL;
+    vb_err err = vb_ed25519_generate(&key, e);
+    if (err) {
+        return err;
+    }
+    if ((err = vb_ed25519_save(key, path, e))) {
+        vb_ed25519_close(key);
+        return access(path, F_OK) == 0 ? vb_ed25519_load(path, out, e) : err;
+    }
+    if (!quiet) {
+        uint8_t public_key[VB_ED25519_PUBLIC_BYTES];
+        char hex[2 * VB_ED25519_PUBLIC_BYTES + 1];
+        vb_ed25519_public(key, public_key);
+        vb_hex_encode(public_key, sizeof public_key, hex);
+        fprintf(stderr, "made a signing key in %s\nits public key is %s\n", path, hex);
+    }
+    *out = key;
+    return VB_OK;
+}
 
 vb_err vb_identity_open(vb_identity *id, bool want_chain, bool quiet, vb_error *e) {
     char path[VB_PATH_BYTES_MAX + 16];
@@ -17,16 +40,8 @@ vb_err vb_identity_open(vb_identity *id, bool want_chain, bool quiet, vb_error *
         return err;
     }
     snprintf(path, sizeof path, "%s/server-key.pem", id->dir);
-    if (access(path, F_OK) == 0) {
-        err = vb_ed25519_load(path, &id->key, e);
-    } else if (!(err = vb_ed25519_generate(&id->key, e)) &&
-               !(err = vb_ed25519_save(id->key, path, e)) && !quiet) {
-        uint8_t public_key[VB_ED25519_PUBLIC_BYTES];
-        char hex[2 * VB_ED25519_PUBLIC_BYTES + 1];
-        vb_ed25519_public(id->key, public_key);
-        vb_hex_encode(public_key, sizeof public_key, hex);
-        fprintf(stderr, "made a signing key in %s\nits public key is %s\n", path, hex);
-    }
+    err = access(path, F_OK) == 0 ? vb_ed25519_load(path, &id->key, e)
+                                  : make_key(path, &id->key, quiet, e);
     if (!err && want_chain) {
         err = vb_local_chain_open(id->dir, &id->chain, e);
     }
@@ -42,7 +57,13 @@ void vb_identity_close(vb_identity *id) {
 
 /* The unfinished file beside path, opened for writing; its name in temp. */
 static int open_temp(const char *path, char temp[VB_PATH_BYTES_MAX], vb_error *e) {
-    int n = snprintf(temp, VB_PATH_BYTES_MAX, "%s.%ld.part", path, (long)getpid());
+    uint8_t random[8];
+    char hex[2 * sizeof random + 1];
+    if (vb_random_bytes(random, sizeof random, e)) {
+        return -1;
+    }
+    vb_hex_encode(random, sizeof random, hex);
+    int n = snprintf(temp, VB_PATH_BYTES_MAX, "%s.%s.part", path, hex);
     if (n < 0 || n >= (int)VB_PATH_BYTES_MAX) {
         vb_fail(e, VB_ELIMIT, "the receipt's path is too long");
         return -1;
@@ -70,6 +91,20 @@ vb_err vb_identity_check_writable(const char *path, vb_error *e) {
     close(fd);
     unlink(temp);
     return VB_OK;
+}
+
+/* A new name is on disk only when its folder is. Some file systems can not sync a folder: then the
+ * rename has still happened, and is all there is to have. */
+static void sync_folder(const char *path) {
+    char dir[VB_PATH_BYTES_MAX];
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash ? (size_t)(slash - path) : 0;
+    snprintf(dir, sizeof dir, "%.*s", slash ? (n ? (int)n : 1) : 1, slash ? path : ".");
+    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
 }
 
 static bool write_all(int fd, const uint8_t *bytes, size_t n) {
@@ -115,5 +150,6 @@ vb_err vb_identity_write_receipt(const vb_receipt *r, const char *path, vb_error
         unlink(temp);
         return vb_fail(e, VB_EIO, "cannot write the receipt %s: %s", path, strerror(saved));
     }
+    sync_folder(path);
     return VB_OK;
 }

@@ -133,6 +133,10 @@ vb_err vb_request_fill(const vb_request_options *q, const vb_app *a,
             return vb_fail(e, VB_ELIMIT, "--nonce: at most %u bytes", VB_NONCE_BYTES_MAX);
         }
         copy_name(r->request.nonce, sizeof r->request.nonce, q->nonce);
+        vb_make_printable(r->request.nonce);
+        if (strcmp(r->request.nonce, q->nonce) != 0) {
+            return vb_fail(e, VB_EINVAL, "--nonce: expected UTF-8 text without control characters");
+        }
     }
     r->request.mode = q->seed_given ? VB_MODE_FIXED : VB_MODE_LOCAL;
     r->request.has_seed = q->seed_given;
