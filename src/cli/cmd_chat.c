@@ -244,7 +244,7 @@ static vb_err converse(chat *x, vb_error *e) {
                 (failed = take_turn(x, e))) {
                 fprintf(stderr, "verbatim chat: %s\n", e->msg);
                 drop_turns(x, before);
-                err = failed == VB_EIO ? failed : VB_OK;
+                err = failed == VB_EIO || vb_terminated() ? failed : VB_OK;
             }
         }
         free(line);

@@ -9,13 +9,16 @@
 
 enum { REDRAW_NS = 100000000, BAR = 24 };
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, terminated;
 
 static void on_signal(int number) {
     if (interrupted) {
         _exit(128 + number);
     }
     interrupted = 1;
+    if (number == SIGTERM) {
+        terminated = 1;
+    }
 }
 
 void vb_interrupt_install(void) {
@@ -28,6 +31,10 @@ void vb_interrupt_install(void) {
 
 bool vb_interrupted(void) {
     return interrupted != 0;
+}
+
+bool vb_terminated(void) {
+    return terminated != 0;
 }
 
 void vb_interrupt_reset(void) {

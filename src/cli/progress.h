@@ -23,6 +23,7 @@ void vb_progress_end(vb_progress *p);
 /* Installs the handler of SIGINT and SIGTERM; a second signal ends the process at once. */
 void vb_interrupt_install(void);
 bool vb_interrupted(void);
+bool vb_terminated(void);      /* by SIGTERM: no next piece of work */
 void vb_interrupt_reset(void); /* before the next piece of work */
 
 #endif

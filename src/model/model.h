@@ -72,6 +72,7 @@ size_t vb_session_length(const vb_session *s); /* tokens in the cache */
 size_t vb_session_capacity(const vb_session *s);
 void vb_session_truncate(vb_session *s, size_t length); /* length <= vb_session_length */
 
+/* Memory is checked before it is asked for. batch_tokens_max: 1 .. VB_BATCH_TOKENS_MAX. */
 VB_MUST_CHECK vb_err vb_workspace_open(const vb_model *m, size_t batch_tokens_max,
                                        size_t ctx_tokens_max, int n_threads, vb_workspace **out,
                                        vb_error *e);

@@ -248,8 +248,6 @@ static bool check_vocabulary(replay *x) {
         const vb_receipt_output *out = &x->r->outputs[c];
         for (size_t i = 0; i < out->n_tokens; i++) {
             if (out->tokens[i] >= n_vocab) {
-                x->rep->divergence =
-                    (vb_divergence){true, (uint32_t)c, i, out->tokens[i], out->tokens[i]};
                 vb_report_fail(
                     x->rep, VB_CHECK_TOKENS, VB_REASON_TOKEN,
                     "position %zu of choice %zu: token %u is outside the model's vocabulary", i, c,

@@ -214,6 +214,12 @@ static void test_choices(void **state) {
     assert_int_equal(rep.divergence.t, 11);
     assert_int_equal(rep.divergence.expected, kept);
     assert_int_equal(rep.divergence.found, r.outputs[2].tokens[11]);
+    /* What was never drawn has no expected token beside it. */
+    r.outputs[2].tokens[11] = VB_MODEL_VOCAB_MAX - 1;
+    sign(&r);
+    assert_refuted(&r, VB_REASON_TOKEN);
+    assert_false(rep.divergence.known);
+    assert_non_null(strstr(rep.checks[VB_CHECK_TOKENS].detail, "position 11 of choice 2"));
     r.outputs[2].tokens[11] = kept;
 
     /* Choices that change places keep all else, and the seeds no longer fit. */
