@@ -54,7 +54,9 @@ static void any_change_is_refused(void **state) {
     assert_true(vb_hex_decode(vectors[2][2], msg, 2));
     assert_true(vb_hex_decode(vectors[2][3], sig, 64));
     for (size_t i = 0; i < 8 * (32 + 2 + 64); i++) {
-        uint8_t *p = i / 8 < 32 ? pub + i / 8 : i / 8 < 34 ? msg + i / 8 - 32 : sig + i / 8 - 34;
+        uint8_t *p = i / 8 < 32   ? pub + i / 8
+                     : i / 8 < 34 ? msg + (i / 8 - 32)
+                                  : sig + (i / 8 - 34);
         *p ^= (uint8_t)(1 << i % 8);
         vb_err err = vb_ed25519_verify(pub, 32, msg, 2, sig, 64, NULL);
         assert_true(err == VB_EMISMATCH || err == VB_EFORMAT);
