@@ -4,18 +4,27 @@
  * weights are signed is kept shifted up by `bias`, and its sums start at -bias * u.
  *
  * Few tokens: weights are taken apart in registers as they stream from memory. Many: 256
- * inputs of 16 rows are taken apart once into a buffer that all tokens share, and the
+ * inputs of 32 rows are taken apart once into buffers that 128 tokens share, and the
  * accumulators rest in y between chunks; a float goes to memory and back unchanged, so the
- * order of operations, and with it every bit, is the same.
+ * order of operations, and with it every bit, is the same. Two tiles of rows share each
+ * activation loaded, since loads would otherwise hold the dot products up.
  */
 #include <immintrin.h>
 
 #include "kernels/x86/internal.h"
 #include "kernels/x86/layout.h"
 
-enum { TOKENS = 8, CHUNK_BLOCKS = 8, ROWS = VB_ROW_TILE };
+enum {
+    TOKENS = 8,       /* in registers as weights stream */
+    CHUNK_TOKENS = 4, /* in registers over a chunk */
+    CHUNK_BLOCKS = 8,
+    TILES = 2, /* and as many tiles of rows */
+    ROWS = VB_ROW_TILE,
+    PASS_TOKENS = 128, /* tokens of one pass over the weights: their quants stay in the cache */
+    LINE = 64
+};
 
-/* Where a block's weights are read from: a packed format, or the buffer. */
+/* The packed format that weights are read from. */
 typedef enum source {
     FROM_Q8_0,
     FROM_Q4_0,
@@ -24,11 +33,15 @@ typedef enum source {
     FROM_Q5_1,
     FROM_Q4_K,
     FROM_Q5_K,
-    FROM_Q6_K,
-    FROM_BUFFER,        /* scale */
-    FROM_BUFFER_OFFSET, /* scale and offset */
-    FROM_BUFFER_HALVES  /* scale, and two integer sub-scales */
+    FROM_Q6_K
 } source;
+
+/* What a block has besides its weights and scale. */
+typedef enum kind {
+    BIASED,      /* weights are shifted up */
+    WITH_OFFSET, /* an offset */
+    IN_HALVES    /* weights are shifted up; two integer sub-scales */
+} kind;
 
 /* 256 inputs of 16 rows, taken apart. */
 typedef struct buffer {
@@ -53,11 +66,13 @@ VB_INLINE tokens tokens_at(const vb_act *x, size_t t, size_t b) {
 }
 
 VB_INLINE bool has_offset(source f) {
-    return f == FROM_Q4_1 || f == FROM_Q5_1 || f == FROM_Q4_K || f == FROM_Q5_K ||
-           f == FROM_BUFFER_OFFSET;
+    return f == FROM_Q4_1 || f == FROM_Q5_1 || f == FROM_Q4_K || f == FROM_Q5_K;
 }
 VB_INLINE bool has_halves(source f) {
-    return f == FROM_Q6_K || f == FROM_BUFFER_HALVES;
+    return f == FROM_Q6_K;
+}
+VB_INLINE kind kind_of(source f) {
+    return has_halves(f) ? IN_HALVES : has_offset(f) ? WITH_OFFSET : BIASED;
 }
 VB_INLINE vb_wtype type_of(source f) {
     static const vb_wtype types[] = {VB_Q8_0, VB_Q4_0, VB_Q4_1, VB_Q5_0,
@@ -136,12 +151,11 @@ VB_INLINE __m512i weights(source f, const uint8_t *g, size_t n, int c, int j) {
         v = c == 0 ? low_nibbles(v) : high_nibbles(v);
         return _mm512_or_si512(v, fifth_bit(h, c));
     }
-    case FROM_Q6_K:
+    default:
         g += VB_X86_Q6_HALF * n + 64 * j;
         v = load(g + VB_X86_K_UNDER_HIGH + 512 * (c % 2));
         v = c < 2 ? low_nibbles(v) : high_nibbles(v);
         return _mm512_or_si512(v, top_bits(load(g + VB_X86_K_HIGH), c));
-    default: return load(((const buffer *)(const void *)g)->w[n][j]);
     }
 }
 
@@ -160,9 +174,6 @@ VB_INLINE __m512 scales(source f, const uint8_t *g, size_t n, int c) {
     case FROM_Q5_K:
         return _mm512_mul_ps(f16_lanes(g), u8_lanes(g + VB_X86_K_SCALES + 16 * (2 * n + c)));
     case FROM_Q6_K: return f16_lanes(g);
-    case FROM_BUFFER:
-    case FROM_BUFFER_OFFSET:
-    case FROM_BUFFER_HALVES: return _mm512_load_ps(((const buffer *)(const void *)g)->s[n]);
     default: return f16_lanes(g + 32 * n);
     }
 }
@@ -176,18 +187,14 @@ VB_INLINE __m512 offsets(source f, const uint8_t *g, size_t n, int c) {
         __m512 p = _mm512_mul_ps(dmin, u8_lanes(g + VB_X86_K_MINS + 16 * (2 * n + c)));
         return _mm512_xor_ps(p, _mm512_set1_ps(-0.0f));
     }
-    case FROM_BUFFER_OFFSET: return _mm512_load_ps(((const buffer *)(const void *)g)->m[n]);
     default: return f16_lanes(g + 64 + 32 * n);
     }
 }
 
 /* The sub-scale of half h of block (n, c) for 16 rows. */
-VB_INLINE __m512i sub_scales(source f, const uint8_t *g, size_t n, int c, int h) {
-    if (f == FROM_Q6_K) {
-        const uint8_t *p = g + VB_X86_K_SCALES + 16 * (2 * (4 * n + c) + h);
-        return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
-    }
-    return load(((const buffer *)(const void *)g)->sub[n][h]);
+VB_INLINE __m512i sub_scales(const uint8_t *g, size_t n, int c, int h) {
+    const uint8_t *p = g + VB_X86_K_SCALES + 16 * (2 * (4 * n + c) + h);
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 
 /* The integer sums of one block: sum[t] = isum of 16 rows and token t. at is the block's place
@@ -212,7 +219,7 @@ VB_INLINE void sums(source f, int n_tokens, const uint8_t *g, size_t n, int c, _
 VB_INLINE void sums_of_halves(source f, int n_tokens, const uint8_t *g, size_t n, int c,
                               __m512i minus_bias, const tokens *x, size_t at, __m512i *sum) {
     VB_UNROLL for (int h = 0; h < 2; h++) {
-        __m512i half[TOKENS], sub = sub_scales(f, g, n, c, h);
+        __m512i half[TOKENS], sub = sub_scales(g, n, c, h);
         VB_UNROLL for (int t = 0; t < n_tokens; t++) {
             int32_t u_lo = x->u_lo[t * x->blocks + at];
             int32_t u = h == 0 ? u_lo : x->u[t * x->blocks + at] - u_lo;
@@ -302,8 +309,8 @@ VB_INLINE void take_apart(source f, const uint8_t *tile, size_t b0, size_t block
                     _mm512_store_ps(out->m[at], offsets(f, tile, n, c));
                 }
                 if (has_halves(f)) {
-                    _mm512_store_si512(out->sub[at][0], sub_scales(f, tile, n, c, 0));
-                    _mm512_store_si512(out->sub[at][1], sub_scales(f, tile, n, c, 1));
+                    _mm512_store_si512(out->sub[at][0], sub_scales(tile, n, c, 0));
+                    _mm512_store_si512(out->sub[at][1], sub_scales(tile, n, c, 1));
                 }
             }
         }
@@ -311,69 +318,229 @@ VB_INLINE void take_apart(source f, const uint8_t *tile, size_t b0, size_t block
     }
 }
 
-/* A buffer's blocks for n_tokens tokens; the accumulators come from y unless first. */
-VB_INLINE void buffer_tokens(source f, int n_tokens, const buffer *w, size_t blocks, int bias,
-                             bool first, const tokens *x, float *y, size_t y_stride,
-                             __mmask16 rows) {
-    __m512 acc[TOKENS];
-    __m512i minus_bias = _mm512_set1_epi32(-bias);
+/* Where a chunk's sums start, for each token: -bias * u of half h (0 or 1), or of a block (2). */
+typedef struct starts {
+    int32_t sum[3][CHUNK_TOKENS][CHUNK_BLOCKS];
+} starts;
+
+VB_INLINE void make_starts(kind k, int n_tokens, size_t blocks, int bias, const tokens *x,
+                           starts *a) {
+    const __m256i factor = _mm256_set1_epi32(-bias);
+    const __mmask8 some = (__mmask8)((1u << blocks) - 1);
     VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-        acc[t] = first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(rows, y + t * y_stride);
-    }
-    for (size_t b = 0; b < blocks; b++) {
-        block(f, n_tokens, (const uint8_t *)w, b, 0, minus_bias, f == FROM_BUFFER, x, b, acc);
-    }
-    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-        _mm512_mask_storeu_ps(y + t * y_stride, rows, acc[t]);
+        __m256i u = _mm256_maskz_loadu_epi32(some, x->u + t * x->blocks);
+        if (k == IN_HALVES) {
+            __m256i lo = _mm256_maskz_loadu_epi32(some, x->u_lo + t * x->blocks);
+            _mm256_storeu_si256((__m256i *)(void *)a->sum[0][t], _mm256_mullo_epi32(factor, lo));
+            u = _mm256_sub_epi32(u, lo);
+        }
+        __m256i *to = (__m256i *)(void *)a->sum[k == IN_HALVES ? 1 : 2][t];
+        _mm256_storeu_si256(to, _mm256_mullo_epi32(factor, u));
     }
 }
 
-#define BUFFER_TOKENS(name, f)                                                                     \
-    static void name(const buffer *w, size_t blocks, int bias, bool first, const vb_act *a,        \
-                     size_t b0, float *y, size_t y_stride, __mmask16 rows) {                       \
-        size_t t = 0;                                                                              \
-        for (; t + 8 <= a->rows; t += 8) {                                                         \
-            tokens x = tokens_at(a, t, b0);                                                        \
-            buffer_tokens(f, 8, w, blocks, bias, first, &x, y + t * y_stride, y_stride, rows);     \
-        }                                                                                          \
-        if (a->rows - t >= 4) {                                                                    \
-            tokens x = tokens_at(a, t, b0);                                                        \
-            buffer_tokens(f, 4, w, blocks, bias, first, &x, y + t * y_stride, y_stride, rows);     \
-            t += 4;                                                                                \
-        }                                                                                          \
-        for (; t < a->rows; t++) {                                                                 \
-            tokens x = tokens_at(a, t, b0);                                                        \
-            buffer_tokens(f, 1, w, blocks, bias, first, &x, y + t * y_stride, y_stride, rows);     \
+/* Sums of chunks [j_begin, j_end) of block b: sum[t][i] for token t and 16 rows of tile i. */
+VB_INLINE void tile_sums(int n_tiles, int n_tokens, const buffer *w, size_t b, int j_begin,
+                         int j_end, const int32_t (*start)[CHUNK_BLOCKS], const tokens *x,
+                         __m512i (*sum)[TILES]) {
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        sum[t][0] = start ? _mm512_set1_epi32(start[t][b]) : _mm512_setzero_si512();
+        sum[t][1] = sum[t][0];
+    }
+    VB_UNROLL for (int j = j_begin; j < j_end; j++) {
+        __m512i v[TILES];
+        VB_UNROLL for (int i = 0; i < n_tiles; i++) {
+            v[i] = load(w[i].w[b][j]);
+        }
+        VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+            const int8_t *p = x->q + t * x->cols + b * VB_BLOCK + 4 * j;
+            __m512i q = _mm512_set1_epi32(vb_x86_load_i32(p));
+            VB_UNROLL for (int i = 0; i < n_tiles; i++) {
+                sum[t][i] = _mm512_dpbusd_epi32(sum[t][i], v[i], q);
+            }
+        }
+    }
+}
+
+/* Block b of a chunk into the accumulators, as block() does. */
+VB_INLINE void tile_block(kind k, int n_tiles, int n_tokens, const buffer *w, size_t b,
+                          const starts *a, const tokens *x, __m512 (*acc)[TILES]) {
+    __m512i sum[CHUNK_TOKENS][TILES];
+    if (k == IN_HALVES) {
+        __m512i high[CHUNK_TOKENS][TILES];
+        tile_sums(n_tiles, n_tokens, w, b, 0, 4, a->sum[0], x, sum);
+        VB_UNROLL for (int i = 0; i < n_tokens * n_tiles; i++) {
+            __m512i *at = &sum[i / n_tiles][i % n_tiles];
+            *at = _mm512_mullo_epi32(*at, load(w[i % n_tiles].sub[b][0]));
+        }
+        tile_sums(n_tiles, n_tokens, w, b, 4, 8, a->sum[1], x, high);
+        VB_UNROLL for (int i = 0; i < n_tokens * n_tiles; i++) {
+            __m512i *at = &sum[i / n_tiles][i % n_tiles], h = high[i / n_tiles][i % n_tiles];
+            *at = _mm512_add_epi32(*at, _mm512_mullo_epi32(h, load(w[i % n_tiles].sub[b][1])));
+        }
+    } else {
+        tile_sums(n_tiles, n_tokens, w, b, 0, 8, k == BIASED ? a->sum[2] : NULL, x, sum);
+    }
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        __m512 d = _mm512_set1_ps(x->d[t * x->blocks + b]);
+        VB_UNROLL for (int i = 0; i < n_tiles; i++) {
+            __m512 sd = _mm512_mul_ps(_mm512_load_ps(w[i].s[b]), d);
+            acc[t][i] = _mm512_add_ps(acc[t][i], _mm512_mul_ps(sd, _mm512_cvtepi32_ps(sum[t][i])));
+            if (k == WITH_OFFSET) {
+                __m512 du = _mm512_set1_ps(x->du[t * x->blocks + b]);
+                __m512 offset = _mm512_mul_ps(_mm512_load_ps(w[i].m[b]), du);
+                acc[t][i] = _mm512_add_ps(acc[t][i], offset);
+            }
+        }
+    }
+}
+
+/* One chunk of up to TILES tiles, and where the weights of the chunk after it are. */
+typedef struct chunk {
+    buffer tile[TILES];
+    size_t tiles, blocks;
+    size_t b0; /* its first block in the row */
+    int bias;
+    __mmask16 rows; /* of the last tile */
+    const uint8_t *next;
+    size_t next_tiles, next_bytes, tile_bytes;
+} chunk;
+
+/* Asks for what the next tokens and the next chunk will need: both lie too far from what is read
+ * now for the processor to guess. The chunk's lines are shared out among the pass's tokens. */
+VB_INLINE void fetch_ahead(int n_tokens, const chunk *w, const vb_act *x, size_t t, const float *y,
+                           size_t y_stride) {
+    for (size_t i = t + (size_t)n_tokens; i < x->rows && i < t + 2 * (size_t)n_tokens; i++) {
+        const int8_t *q = x->q + i * x->cols + w->b0 * VB_BLOCK;
+        for (size_t at = 0; at < w->blocks * VB_BLOCK; at += LINE) {
+            _mm_prefetch((const char *)q + at, _MM_HINT_T0);
+        }
+        for (size_t tile = 0; tile < w->tiles; tile++) {
+            _mm_prefetch((const char *)(y + i * y_stride + tile * ROWS), _MM_HINT_T0);
+        }
+    }
+    const size_t share = (w->next_bytes * (size_t)n_tokens / PASS_TOKENS + LINE) / LINE * LINE;
+    const size_t begin = t / (size_t)n_tokens * share;
+    for (size_t tile = 0; tile < w->next_tiles; tile++) {
+        for (size_t at = begin; at < begin + share && at < w->next_bytes; at += LINE) {
+            _mm_prefetch((const char *)w->next + tile * w->tile_bytes + at, _MM_HINT_T1);
+        }
+    }
+}
+
+/* A chunk for n_tokens tokens from t on; the accumulators come from y unless it is the first. */
+VB_INLINE void chunk_tokens(kind k, int n_tiles, int n_tokens, const chunk *w, const vb_act *all,
+                            size_t t0, float *y, size_t y_stride) {
+    __m512 acc[CHUNK_TOKENS][TILES];
+    starts a;
+    const tokens x = tokens_at(all, t0, w->b0);
+    y += t0 * y_stride;
+    if (k != WITH_OFFSET) {
+        make_starts(k, n_tokens, w->blocks, w->bias, &x, &a);
+    }
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        VB_UNROLL for (int i = 0; i < n_tiles; i++) {
+            __mmask16 rows = i + 1 == n_tiles ? w->rows : (__mmask16)0xffff;
+            acc[t][i] = w->b0 == 0 ? _mm512_setzero_ps()
+                                   : _mm512_maskz_loadu_ps(rows, y + t * y_stride + i * ROWS);
+        }
+    }
+    for (size_t b = 0; b < w->blocks; b++) {
+        tile_block(k, n_tiles, n_tokens, w->tile, b, &a, &x, acc);
+    }
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        VB_UNROLL for (int i = 0; i < n_tiles; i++) {
+            __mmask16 rows = i + 1 == n_tiles ? w->rows : (__mmask16)0xffff;
+            _mm512_mask_storeu_ps(y + t * y_stride + i * ROWS, rows, acc[t][i]);
+        }
+    }
+}
+
+VB_INLINE void chunk_all(kind k, int n_tiles, const chunk *w, const vb_act *x, float *y,
+                         size_t y_stride) {
+    size_t t = 0;
+    for (; t + CHUNK_TOKENS <= x->rows; t += CHUNK_TOKENS) {
+        fetch_ahead(CHUNK_TOKENS, w, x, t, y, y_stride);
+        chunk_tokens(k, n_tiles, CHUNK_TOKENS, w, x, t, y, y_stride);
+    }
+    for (; t < x->rows; t++) {
+        chunk_tokens(k, n_tiles, 1, w, x, t, y, y_stride);
+    }
+}
+
+#define CHUNK(name, kind)                                                                          \
+    static void name(const chunk *w, const vb_act *x, float *y, size_t y_stride) {                 \
+        if (w->tiles == 2) {                                                                       \
+            chunk_all(kind, 2, w, x, y, y_stride);                                                 \
+        } else {                                                                                   \
+            chunk_all(kind, 1, w, x, y, y_stride);                                                 \
         }                                                                                          \
     }
 
-BUFFER_TOKENS(plain_tokens, FROM_BUFFER)
-BUFFER_TOKENS(offset_tokens, FROM_BUFFER_OFFSET)
-BUFFER_TOKENS(halves_tokens, FROM_BUFFER_HALVES)
+CHUNK(biased_chunk, BIASED)
+CHUNK(offset_chunk, WITH_OFFSET)
+CHUNK(halves_chunk, IN_HALVES)
+
+VB_INLINE size_t tiles_of(size_t rows) {
+    return rows > TILES * ROWS ? TILES : (rows + ROWS - 1) / ROWS;
+}
+
+/* One pass: up to PASS_TOKENS tokens, tiles of rows a few at a time, chunk by chunk. */
+VB_INLINE void pass(source f, const vb_matrix *m, size_t row_begin, size_t row_end, const vb_act *x,
+                    float *y, size_t y_stride) {
+    const size_t blocks = m->cols / VB_BLOCK, group_bytes = vb_x86_group_bytes(type_of(f));
+    const size_t chunk_bytes = CHUNK_BLOCKS / vb_x86_group_blocks(type_of(f)) * group_bytes;
+    chunk w = {.bias = bias_of(f), .tile_bytes = vb_x86_tile_bytes(m->type, m->cols)};
+    for (size_t r = row_begin; r < row_end; r += TILES * ROWS) {
+        const uint8_t *tile = (const uint8_t *)m->data + r / ROWS * w.tile_bytes;
+        const size_t left = row_end - r, after = left > TILES * ROWS ? left - TILES * ROWS : 0;
+        w.tiles = tiles_of(left);
+        w.rows = left >= w.tiles * ROWS ? 0xffff : (__mmask16)(0xffffu >> (w.tiles * ROWS - left));
+        for (w.b0 = 0; w.b0 < blocks; w.b0 += CHUNK_BLOCKS) {
+            const bool last = w.b0 + CHUNK_BLOCKS >= blocks;
+            const size_t at = last ? TILES * w.tile_bytes : (w.b0 / CHUNK_BLOCKS + 1) * chunk_bytes;
+            w.blocks = last ? blocks - w.b0 : CHUNK_BLOCKS;
+            w.next_tiles = last ? tiles_of(after) : w.tiles;
+            w.next = w.next_tiles ? tile + at : tile;
+            w.next_bytes = chunk_bytes < w.tile_bytes ? chunk_bytes : w.tile_bytes;
+            for (size_t i = 0; i < w.tiles; i++) {
+                take_apart(f, tile + i * w.tile_bytes, w.b0, w.blocks, &w.tile[i]);
+            }
+            (kind_of(f) == BIASED        ? biased_chunk
+             : kind_of(f) == WITH_OFFSET ? offset_chunk
+                                         : halves_chunk)(&w, x, y + r, y_stride);
+        }
+    }
+}
+
+/* Many tokens. */
+VB_INLINE void matmul_passes(source f, const vb_matrix *m, size_t row_begin, size_t row_end,
+                             const vb_act *x, float *y, size_t y_stride) {
+    for (size_t t = 0; t < x->rows; t += PASS_TOKENS) {
+        const size_t at = t * (x->cols / VB_BLOCK);
+        vb_act some = *x;
+        some.rows = x->rows - t < PASS_TOKENS ? x->rows - t : PASS_TOKENS;
+        some.q += t * x->cols;
+        some.d += at;
+        some.du += at;
+        some.u += at;
+        some.u_lo += at;
+        pass(f, m, row_begin, row_end, &some, y + t * y_stride, y_stride);
+    }
+}
 
 VB_INLINE void matmul(source f, const vb_matrix *m, size_t row_begin, size_t row_end,
                       const vb_act *a, float *y, size_t y_stride) {
     const uint8_t *tile = m->data;
-    size_t tile_bytes = vb_x86_tile_bytes(m->type, m->cols), blocks = m->cols / VB_BLOCK;
+    size_t tile_bytes = vb_x86_tile_bytes(m->type, m->cols);
+    if (a->rows > (f == FROM_Q8_0 ? 8 : 4)) {
+        matmul_passes(f, m, row_begin, row_end, a, y, y_stride);
+        return;
+    }
     tile += row_begin / ROWS * tile_bytes;
     for (size_t r = row_begin; r < row_end; r += ROWS, tile += tile_bytes) {
         __mmask16 rows = row_end - r >= ROWS ? 0xffff : (__mmask16)((1u << (row_end - r)) - 1);
         size_t t = 0;
-        if (a->rows > (f == FROM_Q8_0 ? 8 : 4)) {
-            buffer w;
-            for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
-                size_t n = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS;
-                take_apart(f, tile, b, n, &w);
-                if (has_halves(f)) {
-                    halves_tokens(&w, n, bias_of(f), b == 0, a, b, y + r, y_stride, rows);
-                } else if (has_offset(f)) {
-                    offset_tokens(&w, n, bias_of(f), b == 0, a, b, y + r, y_stride, rows);
-                } else {
-                    plain_tokens(&w, n, bias_of(f), b == 0, a, b, y + r, y_stride, rows);
-                }
-            }
-            continue;
-        }
         if (f == FROM_Q8_0 && a->rows == 8) { /* nothing to take apart: all in one pass */
             tokens x = tokens_at(a, t, 0);
             stream_tile(f, 8, tile, &x, y + r, y_stride, rows);
