@@ -21,7 +21,9 @@ static uint64_t read_all(const uint64_t *p, size_t n) {
 }
 
 double vb_measure_read_bandwidth(int n_threads) {
-    uint64_t *p = vb_alloc_aligned(BUFFER_BYTES);
+    uint64_t *p = vb_memory_check(BUFFER_BYTES, "the measurement of bandwidth", NULL) == VB_OK
+                      ? vb_alloc_aligned(BUFFER_BYTES)
+                      : NULL;
     if (!p) {
         return 0;
     }
