@@ -35,6 +35,18 @@ static bool check_model(replay *x) {
                        "this model file is %s, the receipt names %s", have, want);
         return false;
     }
+    const vb_model_config *c = vb_model_get_config(x->o->model);
+    if (strcmp(x->r->model.name, c->name) != 0 || strcmp(x->r->model.architecture, c->arch) != 0 ||
+        strcmp(x->r->model.file_type, c->file_type) != 0 ||
+        x->r->model.n_parameters != c->n_parameters) {
+        vb_report_fail(x->rep, VB_CHECK_MODEL_DIGEST, VB_REASON_MODEL_DIGEST,
+                       "the receipt calls the model \"%s\", %s, %s, %llu parameters; its file says "
+                       "\"%s\", %s, %s, %llu",
+                       x->r->model.name, x->r->model.architecture, x->r->model.file_type,
+                       (unsigned long long)x->r->model.n_parameters, c->name, c->arch, c->file_type,
+                       (unsigned long long)c->n_parameters);
+        return false;
+    }
     vb_report_pass(x->rep, VB_CHECK_MODEL_DIGEST, "",
                    "the model file is the one the receipt names");
     return true;

@@ -204,3 +204,14 @@ class Forger:
         for step in steps.split():
             getattr(self, step)(r)
         return jcs(r).encode()
+
+
+def has_terminals():
+    """Whether this machine has pseudo-terminals (a bare container may have none)."""
+    try:
+        ends = os.openpty()
+    except OSError:
+        return False
+    for fd in ends:
+        os.close(fd)
+    return True

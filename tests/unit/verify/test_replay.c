@@ -77,8 +77,11 @@ static void begin(vb_receipt *r, size_t n_prompt, uint32_t max_tokens, float tem
     r->prompt.kind = VB_PROMPT_TOKENS;
     must(vb_receipt_set_prompt_tokens(r, prompt, n_prompt, &e));
     free(prompt);
-    snprintf(r->model.architecture, sizeof r->model.architecture, "qwen2");
-    snprintf(r->model.file_type, sizeof r->model.file_type, "Q8_0");
+    const vb_model_config *c = vb_model_get_config(model);
+    snprintf(r->model.name, sizeof r->model.name, "%s", c->name);
+    snprintf(r->model.architecture, sizeof r->model.architecture, "%s", c->arch);
+    snprintf(r->model.file_type, sizeof r->model.file_type, "%s", c->file_type);
+    r->model.n_parameters = c->n_parameters;
     snprintf(r->engine_version, sizeof r->engine_version, "test");
     snprintf(r->engine_tier, sizeof r->engine_tier, "test");
     snprintf(r->id, sizeof r->id, "test");
