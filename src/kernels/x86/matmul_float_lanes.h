@@ -39,6 +39,11 @@ VB_INLINE void tile(vb_wtype type, int n_rows, int n_tokens, const uint8_t *rows
     for (; k + LANES <= cols; k += LANES) {
         VB_UNROLL for (int r = 0; r < n_rows; r++) {
             w[r] = weight_lanes(type, rows + r * row_bytes, k);
+            if (n_tokens == 1) { /* a row is too short for the processor to follow by itself */
+                uintptr_t next =
+                    (uintptr_t)rows + (n_rows + r) * row_bytes + k * weight_bytes(type);
+                _mm_prefetch((const char *)next, _MM_HINT_T1);
+            }
         }
         VB_UNROLL for (int t = 0; t < n_tokens; t++) {
             f32s v = f_load(x + t * cols + k);

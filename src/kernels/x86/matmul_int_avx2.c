@@ -14,7 +14,7 @@
 #include "kernels/x86/internal.h"
 #include "kernels/x86/layout.h"
 
-enum { TOKENS = 4, CHUNK_BLOCKS = 8, ROWS = VB_ROW_TILE, HALF_ROWS = 8 };
+enum { TOKENS = 4, CHUNK_BLOCKS = 8, ROWS = VB_ROW_TILE, HALF_ROWS = 8, LINE = 64 };
 
 /* Where a block's weights are read from: a packed format, or the buffer of the same format. */
 typedef struct source {
@@ -267,8 +267,15 @@ VB_INLINE void stream_half(source f, int n_tokens, const uint8_t *tile, int half
     VB_UNROLL for (int t = 0; t < n_tokens; t++) {
         acc[t] = _mm256_setzero_ps();
     }
+    /* Each half asks for one half of the tile that comes next. Q8_0, whose weights need no taking
+     * apart, keeps the memory busy without. */
+    uintptr_t next = (uintptr_t)tile + vb_x86_tile_bytes(f.type, x->cols) * (size_t)(2 + half) / 2;
     for (size_t b = 0; b < x->blocks; b += group_blocks) {
         size_t left = x->blocks - b < group_blocks ? x->blocks - b : group_blocks;
+        for (size_t at = 0; f.type != VB_Q8_0 && at < vb_x86_group_bytes(f.type) / 2; at += LINE) {
+            _mm_prefetch((const char *)(next + at), _MM_HINT_T1);
+        }
+        next += vb_x86_group_bytes(f.type) / 2;
         for (size_t n = 0; n < left / (size_t)parts(f); n++) {
             VB_UNROLL for (int c = 0; c < parts(f); c++) {
                 block(f, n_tokens, tile, n, c, half, x, b + n * (size_t)parts(f) + (size_t)c, acc);
@@ -344,6 +351,15 @@ VB_INLINE void chunk_tokens(vb_wtype type, const buffer *w, size_t blocks, const
     }
 }
 
+/* Asks for the chunk after the one at block b while tokens pass over that. */
+VB_INLINE void ask_for_next(vb_wtype type, const uint8_t *tile, size_t b) {
+    const size_t bytes = CHUNK_BLOCKS / vb_x86_group_blocks(type) * vb_x86_group_bytes(type);
+    const uintptr_t next = (uintptr_t)tile + (b / CHUNK_BLOCKS + 1) * bytes;
+    for (size_t at = 0; at < bytes; at += LINE) {
+        _mm_prefetch((const char *)(next + at), _MM_HINT_T1);
+    }
+}
+
 VB_INLINE void matmul(vb_wtype type, const vb_matrix *m, size_t row_begin, size_t row_end,
                       const vb_act *a, float *y, size_t y_stride) {
     const source f = {type, false};
@@ -357,6 +373,7 @@ VB_INLINE void matmul(vb_wtype type, const vb_matrix *m, size_t row_begin, size_
             for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
                 size_t n = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS;
                 take_apart(f, tile, b, n, &w);
+                ask_for_next(type, tile, b);
                 chunk_tokens(type, &w, n, a, b, y + r, y_stride, n_rows);
             }
             continue;

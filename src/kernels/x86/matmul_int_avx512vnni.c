@@ -21,7 +21,8 @@ enum {
     TILES = 2, /* and as many tiles of rows */
     ROWS = VB_ROW_TILE,
     PASS_TOKENS = 128, /* tokens of one pass over the weights: their quants stay in the cache */
-    LINE = 64
+    LINE = 64,
+    AHEAD_BYTES = 4096 /* from the weights in use to those asked for, as they stream */
 };
 
 /* The packed format that weights are read from. */
@@ -279,6 +280,10 @@ VB_INLINE void stream_tile(source f, int n_tokens, const uint8_t *tile, const to
     }
     for (size_t b = 0; b < x->blocks; b += group_blocks) {
         size_t left = x->blocks - b < group_blocks ? x->blocks - b : group_blocks;
+        /* One token reads as fast as the processor fetches ahead by itself; several do not. */
+        for (size_t at = 0; n_tokens > 1 && at < vb_x86_group_bytes(type_of(f)); at += LINE) {
+            _mm_prefetch((const char *)((uintptr_t)tile + AHEAD_BYTES + at), _MM_HINT_T1);
+        }
         for (size_t n = 0; n < left / parts(f); n++) {
             VB_UNROLL for (int c = 0; c < parts(f); c++) {
                 block(f, n_tokens, tile, n, c, minus_bias, bias_of(f) != 0, x, b + n * parts(f) + c,
@@ -419,7 +424,7 @@ VB_INLINE void fetch_ahead(int n_tokens, const chunk *w, const vb_act *x, size_t
             _mm_prefetch((const char *)(y + i * y_stride + tile * ROWS), _MM_HINT_T0);
         }
     }
-    const size_t share = (w->next_bytes * (size_t)n_tokens / PASS_TOKENS + LINE) / LINE * LINE;
+    const size_t share = (w->next_bytes * (size_t)n_tokens / x->rows + LINE) / LINE * LINE;
     const size_t begin = t / (size_t)n_tokens * share;
     for (size_t tile = 0; tile < w->next_tiles; tile++) {
         for (size_t at = begin; at < begin + share && at < w->next_bytes; at += LINE) {
