@@ -14,7 +14,7 @@
 
 enum {
     ROWS = 37,
-    TOKENS_MAX = 13,
+    TOKENS_MAX = 21,
     COLS_MAX = 512,
     WEIGHT_BYTES_MAX = ROWS * COLS_MAX * 4,
     KEYS = 300,
@@ -201,7 +201,7 @@ static vb_err test_products(test *t, const vb_matrix *m, const vb_matrix *defini
                             const vb_act *x) {
     static const struct {
         size_t first, n;
-    } runs[] = {{0, 1}, {0, 2}, {0, 4}, {0, TOKENS_MAX}, {2, 1},
+    } runs[] = {{0, 1}, {0, 2}, {0, 4}, {0, TOKENS_MAX}, {0, 13}, {2, 1},
                 {3, 2}, {4, 3}, {5, 4}, {2, 7},          {3, 8}};
     enum { STRIDE = ROWS + 1, N = TOKENS_MAX * STRIDE };
     float *all = take(t, N * sizeof *all), *want = take(t, N * sizeof *want);

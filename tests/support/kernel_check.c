@@ -10,7 +10,7 @@
 #include "kernels/scalar/scalar.h"
 #include "support/guarded.h"
 
-enum { ROWS_MAX = 70, TOKENS_MAX = 20, CANARY = 0x5a };
+enum { ROWS_MAX = 70, TOKENS_MAX = 40, CANARY = 0x5a };
 
 const vb_wtype vb_check_types[] = {VB_F32,  VB_F16,  VB_BF16, VB_Q8_0, VB_Q4_0, VB_Q4_1,
                                    VB_Q5_0, VB_Q5_1, VB_Q4_K, VB_Q5_K, VB_Q6_K};
@@ -247,6 +247,9 @@ bool vb_check_matmul(vb_kernel_check *c, vb_wtype type) {
     mood weights_mood = (mood)below(c, MOODS), values_mood = (mood)below(c, MOODS);
     size_t rows = 1 + below(c, ROWS_MAX), cols = some_cols(c, type);
     size_t tokens = below(c, 2) ? 1 + below(c, 4) : 1 + below(c, TOKENS_MAX);
+    if (below(c, 30) == 0) { /* more than a tier may take in one pass */
+        tokens = 120 + below(c, 150);
+    }
     size_t file_bytes = rows * cols / info->block_values * info->block_bytes;
     uint8_t *file = vb_guarded_take(&g, file_bytes, 1, side(c));
     if (weights_mood == EXTREME && values_mood == EXTREME && info->is_float) {

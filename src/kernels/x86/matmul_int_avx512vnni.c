@@ -20,7 +20,8 @@ enum {
     CHUNK_BLOCKS = 8,
     TILES = 2, /* and as many tiles of rows */
     ROWS = VB_ROW_TILE,
-    PASS_TOKENS = 128, /* tokens of one pass over the weights: their quants stay in the cache */
+    STREAM_TOKENS = 16, /* up to so many, weights are taken apart in registers */
+    PASS_TOKENS = 128,  /* tokens of one pass over the weights: their quants stay in the cache */
     LINE = 64,
     AHEAD_BYTES = 4096 /* from the weights in use to those asked for, as they stream */
 };
@@ -534,11 +535,12 @@ VB_INLINE void matmul_passes(source f, const vb_matrix *m, size_t row_begin, siz
     }
 }
 
+/* One token to STREAM_TOKENS: every tile for all of them before the next. */
 VB_INLINE void matmul(source f, const vb_matrix *m, size_t row_begin, size_t row_end,
                       const vb_act *a, float *y, size_t y_stride) {
     const uint8_t *tile = m->data;
     size_t tile_bytes = vb_x86_tile_bytes(m->type, m->cols);
-    if (a->rows > (f == FROM_Q8_0 ? 8 : 4)) {
+    if (a->rows > STREAM_TOKENS) {
         matmul_passes(f, m, row_begin, row_end, a, y, y_stride);
         return;
     }
@@ -546,14 +548,13 @@ VB_INLINE void matmul(source f, const vb_matrix *m, size_t row_begin, size_t row
     for (size_t r = row_begin; r < row_end; r += ROWS, tile += tile_bytes) {
         __mmask16 rows = row_end - r >= ROWS ? 0xffff : (__mmask16)((1u << (row_end - r)) - 1);
         size_t t = 0;
-        if (f == FROM_Q8_0 && a->rows == 8) { /* nothing to take apart: all in one pass */
+        for (; t + TOKENS <= a->rows; t += TOKENS) {
             tokens x = tokens_at(a, t, 0);
-            stream_tile(f, 8, tile, &x, y + r, y_stride, rows);
-            continue;
+            stream_tile(f, TOKENS, tile, &x, y + t * y_stride + r, y_stride, rows);
         }
-        if (a->rows >= 4) {
+        if (a->rows - t >= 4) {
             tokens x = tokens_at(a, t, 0);
-            stream_tile(f, 4, tile, &x, y + r, y_stride, rows);
+            stream_tile(f, 4, tile, &x, y + t * y_stride + r, y_stride, rows);
             t += 4;
         }
         if (a->rows - t >= 2) {
