@@ -144,6 +144,33 @@ static vb_err pack_slice(loader *l, vb_weight *w, const vb_gguf_tensor *t, size_
     return VB_OK;
 }
 
+/* Bytes [offset, offset + n_bytes) of a tensor into l->slice, a part by each thread: copying from
+ * the system's cache is most of what loading costs. The error of the first part that failed. */
+static vb_err read_slice(loader *l, const vb_gguf_tensor *t, size_t offset, size_t n_bytes) {
+    const size_t threads = (size_t)l->options->n_threads;
+    size_t failed = SIZE_MAX;
+    vb_err out = VB_OK;
+#pragma omp parallel for schedule(static, 1) num_threads(l->options->n_threads)
+    for (size_t i = 0; i < threads; i++) {
+        const size_t begin = n_bytes / threads * i;
+        const size_t end = i + 1 == threads ? n_bytes : n_bytes / threads * (i + 1);
+        vb_error e = {VB_OK, ""};
+        const vb_err err =
+            vb_gguf_read_tensor(l->g, t, offset + begin, end - begin, l->slice + begin, &e);
+        if (err) {
+#pragma omp critical(vb_load_read)
+            if (i < failed) {
+                failed = i;
+                out = err;
+                if (l->e) {
+                    *l->e = e;
+                }
+            }
+        }
+    }
+    return out;
+}
+
 static vb_err load_matrix(loader *l, const char *name, size_t cols, size_t rows, vb_weight *w) {
     const vb_gguf_tensor *t;
     vb_err err = find(l, name, cols, rows, &t);
@@ -169,7 +196,7 @@ static vb_err load_matrix(loader *l, const char *name, size_t cols, size_t rows,
     for (size_t begin = 0; begin < rows; begin += rows_each) {
         size_t end = begin + rows_each < rows ? begin + rows_each : rows;
         size_t bytes = (end - begin) * row_bytes;
-        if ((err = vb_gguf_read_tensor(l->g, t, begin * row_bytes, bytes, l->slice, l->e)) ||
+        if ((err = read_slice(l, t, begin * row_bytes, bytes)) ||
             (err = pack_slice(l, w, t, begin, end, row_bytes)) || (err = report(l, bytes))) {
             return err;
         }
