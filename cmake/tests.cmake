@@ -24,7 +24,8 @@ if(NOT VB_CORE_ONLY)
     add_executable(${name} ${src})
     target_link_libraries(${name} PRIVATE vb_${layer} vb_testing)
     add_test(NAME unit/${layer}/${name} COMMAND ${name})
-    set_tests_properties(unit/${layer}/${name} PROPERTIES LABELS unit TIMEOUT 900)
+    set_tests_properties(unit/${layer}/${name} PROPERTIES LABELS unit TIMEOUT 900
+      ENVIRONMENT "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/lsan.supp")
     if(EXISTS ${dir}/${name}.cmake) # extra libraries (MPFR) of one test
       include(${dir}/${name}.cmake)
     endif()

@@ -109,7 +109,8 @@ static void a_limit_on_addresses_counts_what_is_used(void **state) {
     (void)state;
     const size_t held = 256u << 20, limit = 1u << 30;
 #if defined(__SANITIZE_ADDRESS__) || VB_HAS_FEATURE(address_sanitizer)
-    skip(); /* its shadow alone is larger than any limit */
+    print_message("SKIPPED, AddressSanitizer's shadow alone is larger than any limit\n");
+    skip();
 #endif
     const pid_t child = fork();
     assert_true(child >= 0);
