@@ -422,8 +422,8 @@ static vb_err test_head(test *t, size_t head_dim) {
         }
     }
     for (int p = 0; p < PAGES; p++) {
-        if (memcmp(keys[0][p], keys[1][p], page_bytes) ||
-            memcmp(values[0][p], values[1][p], page_bytes)) {
+        if (memcmp(keys[0][p], keys[1][p], page_bytes) != 0 ||
+            memcmp(values[0][p], values[1][p], page_bytes) != 0) {
             return differ(t, "kv_store", (size_t)p);
         }
     }

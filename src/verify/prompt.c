@@ -27,13 +27,16 @@ bool vb_prompt_uses_date(const vb_gguf *g, const vb_tokenizer *t) {
 static vb_err date_text(const char *iso, char out[16], vb_error *e) {
     static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    unsigned year, month, day;
-    int used = 0;
-    if (sscanf(iso, "%4u-%2u-%2u%n", &year, &month, &day, &used) != 3 || used != 10 || iso[10] ||
-        month < 1 || month > 12 || day < 1 || day > 31) {
+    bool fine = strlen(iso) == 10;
+    for (size_t i = 0; fine && i < 10; i++) {
+        fine = i == 4 || i == 7 ? iso[i] == '-' : iso[i] >= '0' && iso[i] <= '9';
+    }
+    const unsigned month = fine ? (unsigned)(iso[5] - '0') * 10 + (unsigned)(iso[6] - '0') : 0;
+    const unsigned day = fine ? (unsigned)(iso[8] - '0') * 10 + (unsigned)(iso[9] - '0') : 0;
+    if (month < 1 || month > 12 || day < 1 || day > 31) {
         return vb_fail(e, VB_EINVAL, "the date \"%.20s\" is not of the form YYYY-MM-DD", iso);
     }
-    snprintf(out, 16, "%02u %s %04u", day, months[month - 1], year);
+    snprintf(out, 16, "%02u %s %.4s", day, months[month - 1], iso);
     return VB_OK;
 }
 
