@@ -92,7 +92,6 @@ static vb_err prepare(run *x, vb_error *e) {
         if ((err = vb_random_bytes(&x->q.seed, sizeof x->q.seed, e))) {
             return err;
         }
-        x->q.seed >>= 1;
         x->q.seed_given = true;
     }
     if ((err = vb_request_fill(&x->q, &x->a, digest, x->r, e)) || (err = take_prompt(x, e)) ||
