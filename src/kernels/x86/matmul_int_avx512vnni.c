@@ -13,6 +13,7 @@
 
 #include "kernels/x86/internal.h"
 #include "kernels/x86/layout.h"
+#include "kernels/x86/tokens.h"
 
 enum {
     TOKENS = 8,       /* in registers as weights stream */
@@ -52,20 +53,6 @@ typedef struct buffer {
     float m[CHUNK_BLOCKS][ROWS];
     int32_t sub[CHUNK_BLOCKS][2][ROWS];
 } buffer;
-
-/* Tokens of a vb_act from some token and block on. */
-typedef struct tokens {
-    const int8_t *q;
-    const float *d, *du;
-    const int32_t *u, *u_lo;
-    size_t cols, blocks; /* strides from token to token */
-} tokens;
-
-VB_INLINE tokens tokens_at(const vb_act *x, size_t t, size_t b) {
-    size_t blocks = x->cols / VB_BLOCK, at = t * blocks + b;
-    return (tokens){x->q + at * VB_BLOCK, x->d + at, x->du + at, x->u + at,
-                    x->u_lo + at,         x->cols,   blocks};
-}
 
 VB_INLINE bool has_offset(source f) {
     return f == FROM_Q4_1 || f == FROM_Q5_1 || f == FROM_Q4_K || f == FROM_Q5_K;
