@@ -29,7 +29,7 @@ struct vb_workspace {
     int n_threads;
     /* [tokens_max][...]: residual stream, normalised or gathered input of the next product */
     float *x, *in;
-    float *q, *k, *v, *attn, *gate, *up, *delta;
+    float *q, *k, *v, *gate, *up, *delta;
     float *cos_rows, *sin_rows; /* [tokens_max][n_rot / 2] */
     float *logits;              /* [LOGITS_ROWS][n_vocab] */
     /* quantised rows of the widest input */
@@ -100,7 +100,6 @@ static void take_all(vb_workspace *w) {
     w->q = take(w, T * q, sizeof(float));
     w->k = take(w, T * kv, sizeof(float));
     w->v = take(w, T * kv, sizeof(float));
-    w->attn = take(w, T * q, sizeof(float));
     w->gate = take(w, T * c->n_ff, sizeof(float));
     w->up = take(w, T * c->n_ff, sizeof(float));
     w->delta = take(w, T * c->n_embd, sizeof(float));
@@ -309,7 +308,8 @@ static vb_err place_keys(vb_workspace *w, size_t layer, size_t n, vb_error *e) {
     return VB_OK;
 }
 
-/* The queries of one KV head for the tokens of one span. */
+/* The queries of one KV head for the tokens of one span; results go to the rows of w->in, the input
+ * of the output product. */
 static void attend_span(vb_workspace *w, size_t layer, const struct span *span, size_t kv_head,
                         size_t thread) {
     const vb_model *m = w->model;
@@ -333,7 +333,7 @@ static void attend_span(vb_workspace *w, size_t layer, const struct span *span, 
                     (const uint16_t *const *)(s->value_pages + list), m->attn_scale,
                     w->attn_scores + thread * w->attn_scores_each, out, dim);
     for (size_t i = 0; i < span->n; i++) {
-        memcpy(w->attn + (span->first + i) * q + kv_head * group * dim, out + i * group * dim,
+        memcpy(w->in + (span->first + i) * q + kv_head * group * dim, out + i * group * dim,
                group * dim * sizeof *out);
     }
 }
@@ -361,7 +361,6 @@ static vb_err run_layer(vb_workspace *w, size_t layer, size_t n, size_t n_spans,
         return err;
     }
     attend(w, layer, n_spans);
-    memcpy(w->in, w->attn, n * c->n_heads * c->head_dim * sizeof(float));
     const product out[] = {{&y->wo, w->delta}};
     if ((err = multiply_rows(w, n, out, 1, e))) {
         return err;
