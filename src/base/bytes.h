@@ -1,9 +1,9 @@
 /*
- * Bytes in, bytes out. Untrusted bytes are read only through vb_cursor, which
- * checks every length before it moves; integers are little-endian in GGUF and in
- * token digests, big-endian in the protocol. Structs are never written to disk.
+ * Bytes in, bytes out: integers of fixed order (little-endian in GGUF and in token digests,
+ * big-endian in the protocol), checked sizes, and buffers with a declared maximum. Structs are
+ * never written to disk.
  *
- * Owner: a cursor borrows its bytes. A vb_buf owns its memory until vb_buf_free.
+ * Owner: a vb_buf owns its memory until vb_buf_free.
  * Thread rule: one thread at a time for one object.
  */
 #ifndef VB_BASE_BYTES_H
@@ -54,62 +54,6 @@ static inline bool vb_mul_size(size_t a, size_t b, size_t *out) {
 }
 static inline bool vb_add_size(size_t a, size_t b, size_t *out) {
     return !__builtin_add_overflow(a, b, out);
-}
-
-/* A checked reader over borrowed bytes. Every take returns false, and moves
- * nothing, when fewer bytes are left than it needs. */
-typedef struct vb_cursor {
-    const uint8_t *base;
-    size_t len; /* bytes */
-    size_t pos; /* bytes from base; pos <= len always */
-} vb_cursor;
-
-static inline vb_cursor vb_cursor_of(const void *bytes, size_t len) {
-    return (vb_cursor){(const uint8_t *)bytes, len, 0};
-}
-static inline size_t vb_cursor_left(const vb_cursor *c) {
-    return c->len - c->pos;
-}
-
-static inline bool vb_cursor_bytes(vb_cursor *c, size_t n, const uint8_t **out) {
-    if (vb_cursor_left(c) < n) {
-        return false;
-    }
-    *out = c->base + c->pos;
-    c->pos += n;
-    return true;
-}
-static inline bool vb_cursor_u8(vb_cursor *c, uint8_t *out) {
-    const uint8_t *p = NULL;
-    if (!vb_cursor_bytes(c, 1, &p)) {
-        return false;
-    }
-    *out = p[0];
-    return true;
-}
-static inline bool vb_cursor_u16le(vb_cursor *c, uint16_t *out) {
-    const uint8_t *p = NULL;
-    if (!vb_cursor_bytes(c, 2, &p)) {
-        return false;
-    }
-    *out = vb_load_u16le(p);
-    return true;
-}
-static inline bool vb_cursor_u32le(vb_cursor *c, uint32_t *out) {
-    const uint8_t *p = NULL;
-    if (!vb_cursor_bytes(c, 4, &p)) {
-        return false;
-    }
-    *out = vb_load_u32le(p);
-    return true;
-}
-static inline bool vb_cursor_u64le(vb_cursor *c, uint64_t *out) {
-    const uint8_t *p = NULL;
-    if (!vb_cursor_bytes(c, 8, &p)) {
-        return false;
-    }
-    *out = vb_load_u64le(p);
-    return true;
 }
 
 /* A growing byte buffer with a declared maximum. data is always followed by a

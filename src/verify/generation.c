@@ -148,10 +148,6 @@ void vb_generation_trace_root(const vb_generation *g, uint8_t root[VB_SHA256_BYT
     vb_trace_root(&g->trace, root);
 }
 
-const float *vb_generation_logits(const vb_generation *g) {
-    return vb_sampler_logits(g->sampler);
-}
-
 vb_err vb_receipt_generation(const vb_receipt *r, uint32_t choice, const vb_model *m,
                              const vb_tokenizer *t, vb_stop_string stops[VB_STOP_STRINGS_MAX],
                              vb_generation_options *out, vb_error *e) {

@@ -53,8 +53,6 @@ const uint32_t *vb_generation_tokens(const vb_generation *g, size_t *n);
 /* The text that is certain not to be part of a stop string; all of it after the end. */
 const char *vb_generation_text(const vb_generation *g, size_t *n_bytes);
 void vb_generation_trace_root(const vb_generation *g, uint8_t root[32]);
-/* Logits of the last step after bias and penalties, [n_vocab]. */
-const float *vb_generation_logits(const vb_generation *g);
 
 /* The options that a receipt's request stands for: how the engine generates choice `choice` and how
  * the replay checks it. stops is the caller's memory for the stop strings; they and the prompt are

@@ -3,21 +3,31 @@
  * [length] bytes. Fed piece by piece and byte by byte the state must agree, never shrink, and the
  * match must be there.
  */
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "sample/stop.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool take(vb_cursor *c, const uint8_t **bytes, size_t *len) {
-    uint8_t n;
-    if (!vb_cursor_u8(c, &n)) {
+typedef struct input {
+    const uint8_t *p;
+    size_t left;
+} input;
+
+/* [length] bytes, as many as there are. */
+static bool take(input *in, const uint8_t **bytes, size_t *len) {
+    if (in->left == 0) {
         return false;
     }
-    *len = n < vb_cursor_left(c) ? n : vb_cursor_left(c);
-    return vb_cursor_bytes(c, *len, bytes);
+    const size_t n = in->p[0];
+    *bytes = in->p + 1;
+    *len = n < in->left - 1 ? n : in->left - 1;
+    in->p += 1 + *len;
+    in->left -= 1 + *len;
+    return true;
 }
 
 static void same(vb_stop_state a, vb_stop_state b) {
@@ -27,8 +37,7 @@ static void same(vb_stop_state a, vb_stop_state b) {
     }
 }
 
-static void feed_both(vb_cursor *c, vb_stop *whole, vb_stop *single,
-                      const vb_stop_string *strings) {
+static void feed_both(input *c, vb_stop *whole, vb_stop *single, const vb_stop_string *strings) {
     const uint8_t *text;
     uint8_t all[65536];
     size_t len, n = 0;
@@ -56,13 +65,12 @@ static void feed_both(vb_cursor *c, vb_stop *whole, vb_stop *single,
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    vb_cursor c = vb_cursor_of(data, size);
     vb_stop_string strings[VB_STOP_STRINGS_MAX];
-    uint8_t n;
-    if (!vb_cursor_u8(&c, &n)) {
+    if (size == 0) {
         return 0;
     }
-    n %= VB_STOP_STRINGS_MAX + 1;
+    input c = {data + 1, size - 1};
+    const size_t n = data[0] % (VB_STOP_STRINGS_MAX + 1);
     for (size_t i = 0; i < n; i++) {
         const uint8_t *bytes;
         if (!take(&c, &bytes, &strings[i].len)) {
