@@ -81,6 +81,7 @@ const char *vb_err_name(vb_err code) {
     case VB_EINVAL: return "invalid-argument";
     case VB_ECANCELLED: return "cancelled";
     case VB_EMISMATCH: return "mismatch";
+    case VB_EUNTRUSTED: return "untrusted";
     case VB_EINTERNAL: return "internal";
     }
     return "unknown";

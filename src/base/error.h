@@ -24,7 +24,8 @@ typedef enum vb_err {
     VB_EINVAL,       /* an argument or option out of its range */
     VB_ECANCELLED,   /* the caller asked to stop */
     VB_EMISMATCH,    /* two things that must agree do not (digest, self-test) */
-    VB_EINTERNAL     /* a broken invariant that could be reported */
+    VB_EINTERNAL,    /* a broken invariant that could be reported */
+    VB_EUNTRUSTED    /* sound as far as it goes, but nothing the caller trusts vouches for it */
 } vb_err;
 
 enum { VB_ERROR_MSG_MAX = 512 };

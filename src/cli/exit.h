@@ -27,6 +27,7 @@ static inline int vb_exit_of(vb_err err) {
     case VB_ECANCELLED: return VB_EXIT_CANCELLED;
     case VB_EIO:
     case VB_EMISMATCH:
+    case VB_EUNTRUSTED:
     case VB_EINTERNAL: return VB_EXIT_FAILED;
     }
     return VB_EXIT_FAILED;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "receipt/jcs.h"
-#include "receipt/json.h"
+#include "json/jcs.h"
+#include "json/json.h"
 #include "receipt/names.h"
 #include "receipt/receipt.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "receipt/digests.h"
-#include "receipt/jcs.h"
+#include "json/jcs.h"
 #include "receipt/names.h"
 #include "receipt/receipt.h"
 

@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "beacon/beacon.h"
 #include "crypto/ed25519.h"
 #include "crypto/sha256.h"
@@ -26,12 +27,6 @@
 #define VB_RECEIPT_MEDIA_TYPE "application/vnd.verbatim.receipt+json"
 #define VB_ARITHMETIC "verbatim-arith/1"
 #define VB_ISSUED_AT_MS_MAX 253402300799999u /* the end of the year 9999 */
-
-/* Owned UTF-8 text; it may hold zero bytes, and one that len does not count follows it. */
-typedef struct vb_text {
-    char *p; /* NULL: absent (JSON null) */
-    size_t len;
-} vb_text;
 
 typedef enum vb_prompt_kind {
     VB_PROMPT_TOKENS = 1, /* token ids given by the client; nothing more to check */
@@ -126,11 +121,6 @@ typedef struct vb_receipt {
 /* All empty: sampling at its defaults, arithmetic set; what is required is still to be filled. */
 void vb_receipt_init(vb_receipt *r);
 void vb_receipt_free(vb_receipt *r); /* then as after vb_receipt_init */
-
-/* A copy of text, for the vb_text fields; t's old text is freed. VB_EFORMAT when it is not UTF-8.
- */
-VB_MUST_CHECK vb_err vb_text_set(vb_text *t, const char *text, size_t n_bytes, vb_error *e);
-void vb_text_free(vb_text *t);
 
 /* Building, in the order of a request's life (request fields are filled by hand). */
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "receipt/jcs.h"
+#include "json/jcs.h"
 #include "verify/check.h"
 
 static const char *const check_names[VB_CHECK_COUNT] = {

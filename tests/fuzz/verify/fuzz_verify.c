@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "receipt/jcs.h"
+#include "json/jcs.h"
 #include "verify/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

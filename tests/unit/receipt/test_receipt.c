@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "receipt/jcs.h"
+#include "json/jcs.h"
 #include "unit/receipt/sample_receipt.h"
 
 static void assert_decodes(const vb_buf *b, vb_receipt *r) {

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "receipt/jcs.h"
+#include "json/jcs.h"
 #include "unit/receipt/sample_receipt.h"
 #include "verify/check.h"
 

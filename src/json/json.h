@@ -6,8 +6,8 @@
  * A vb_fields carries the first error of a row of reads: after one, the others do nothing, so that
  * a decoder is a list of reads and one look at f.err. Outputs of failed reads are untouched.
  */
-#ifndef VB_RECEIPT_JSON_H
-#define VB_RECEIPT_JSON_H
+#ifndef VB_JSON_JSON_H
+#define VB_JSON_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,16 +16,21 @@
 #include <jansson.h>
 
 #include "base/error.h"
-#include "receipt/receipt.h"
-
+#include "base/text.h"
 /* The document, for the caller to json_decref. VB_EFORMAT, VB_ELIMIT or VB_ENOMEM. */
 VB_MUST_CHECK vb_err vb_json_parse(const void *bytes, size_t n_bytes, json_t **out, vb_error *e);
+
+/* JSON that others wrote (a beacon's answer, a configuration): the same limits, at most max_bytes,
+ * no duplicate members, but any form. */
+VB_MUST_CHECK vb_err vb_json_parse_foreign(const void *bytes, size_t n_bytes, size_t max_bytes,
+                                           json_t **out, vb_error *e);
 
 enum { VB_FIELD_PATH_BYTES = 160 };
 
 typedef struct vb_fields {
     const json_t *object;           /* borrowed; NULL after an error in opening it */
     char path[VB_FIELD_PATH_BYTES]; /* "" for the document */
+    bool foreign;                   /* others' object: a member may be missing */
     vb_err err;
     vb_error *e;
 } vb_fields;
@@ -34,10 +39,14 @@ typedef struct vb_fields {
 vb_fields vb_fields_open(const json_t *value, const char *path, const char *const *names,
                          vb_error *e);
 
+/* The same for an object of others', which may have any members; vb_field fails for a missing one.
+ */
+vb_fields vb_fields_foreign(const json_t *value, const char *path, vb_error *e);
+
 /* Opens the member `name` of f in the same way; its path is f's and name. */
 vb_fields vb_fields_member(const vb_fields *f, const char *name, const char *const *names);
 
-/* The member itself; NULL after an error. */
+/* The member itself; NULL after an error, or when an object of others' has none of that name. */
 const json_t *vb_field(const vb_fields *f, const char *name);
 bool vb_field_is_null(const vb_fields *f, const char *name);
 

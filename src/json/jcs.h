@@ -3,8 +3,8 @@
  * Members are sorted by the UTF-16 code units of their names, numbers are written as ECMAScript
  * writes them, strings escape only what they must. Pure.
  */
-#ifndef VB_RECEIPT_JCS_H
-#define VB_RECEIPT_JCS_H
+#ifndef VB_JSON_JCS_H
+#define VB_JSON_JCS_H
 
 #include <jansson.h>
 

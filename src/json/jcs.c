@@ -1,4 +1,4 @@
-#include "receipt/jcs.h"
+#include "json/jcs.h"
 
 #include <stdbool.h>
 #include <stdio.h>

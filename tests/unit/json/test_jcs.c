@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "receipt/jcs.h"
-#include "receipt/json.h"
+#include "base/limits.h"
 #include "support/testing.h"
+#include "json/jcs.h"
+#include "json/json.h"
 
 static void numbers_of_the_rfc(void **state) {
     static const struct {

@@ -1,4 +1,4 @@
-#include "receipt/json.h"
+#include "json/json.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "receipt/jcs.h"
+#include "json/jcs.h"
 
 /* Before the parser builds anything: how deep and how large will it be? */
 static vb_err check_size(const char *s, size_t n, vb_error *e) {
@@ -60,10 +60,10 @@ static vb_err check_canonical(const json_t *doc, const void *bytes, size_t n_byt
     return err;
 }
 
-vb_err vb_json_parse(const void *bytes, size_t n_bytes, json_t **out, vb_error *e) {
-    if (n_bytes > VB_RECEIPT_BYTES_MAX) {
-        return vb_fail(e, VB_ELIMIT, "%zu bytes of JSON; at most %u are read", n_bytes,
-                       VB_RECEIPT_BYTES_MAX);
+vb_err vb_json_parse_foreign(const void *bytes, size_t n_bytes, size_t max_bytes, json_t **out,
+                             vb_error *e) {
+    if (n_bytes > max_bytes) {
+        return vb_fail(e, VB_ELIMIT, "%zu bytes of JSON; at most %zu are read", n_bytes, max_bytes);
     }
     vb_err err = check_size(bytes, n_bytes, e);
     if (err) {
@@ -77,7 +77,16 @@ vb_err vb_json_parse(const void *bytes, size_t n_bytes, json_t **out, vb_error *
         return vb_fail(e, oom ? VB_ENOMEM : VB_EFORMAT, "not JSON: %s at byte %d",
                        je.text[0] ? je.text : "no memory to parse it", je.position);
     }
-    err = check_canonical(doc, bytes, n_bytes, e);
+    *out = doc;
+    return VB_OK;
+}
+
+vb_err vb_json_parse(const void *bytes, size_t n_bytes, json_t **out, vb_error *e) {
+    json_t *doc = NULL;
+    vb_err err = vb_json_parse_foreign(bytes, n_bytes, VB_RECEIPT_BYTES_MAX, &doc, e);
+    if (!err) {
+        err = check_canonical(doc, bytes, n_bytes, e);
+    }
     if (err) {
         json_decref(doc);
         return err;
@@ -113,14 +122,26 @@ void vb_field_fail(vb_fields *f, vb_err code, const char *name, const char *fmt,
         vb_fail(f->e, code, "%s%s%s: %s", f->path, f->path[0] && name[0] ? "." : "", name, text);
 }
 
-vb_fields vb_fields_open(const json_t *value, const char *path, const char *const *names,
-                         vb_error *e) {
+vb_fields vb_fields_foreign(const json_t *value, const char *path, vb_error *e) {
     vb_fields f = {.e = e};
     snprintf(f.path, sizeof f.path, "%s", path);
     if (!json_is_object(value)) {
         vb_field_fail(&f, VB_EFORMAT, "", "expected an object, found %s", type_name(value));
         return f;
     }
+    f.object = value;
+    f.foreign = true;
+    return f;
+}
+
+vb_fields vb_fields_open(const json_t *value, const char *path, const char *const *names,
+                         vb_error *e) {
+    vb_fields f = vb_fields_foreign(value, path, e);
+    if (f.err) {
+        return f;
+    }
+    f.object = NULL; /* until all of it is known to be as named */
+    f.foreign = false;
     size_t n = 0;
     for (; names[n]; n++) {
         if (!json_object_get(value, names[n])) {
@@ -158,7 +179,7 @@ const json_t *vb_field(const vb_fields *f, const char *name) {
         return NULL;
     }
     const json_t *v = json_object_get(f->object, name);
-    VB_ASSERT(v); /* vb_fields_open has seen every name that is asked for */
+    VB_ASSERT(v || f->foreign); /* vb_fields_open has seen every name that is asked for */
     return v;
 }
 
@@ -169,7 +190,11 @@ bool vb_field_is_null(const vb_fields *f, const char *name) {
 /* The member when it has the type; else f fails. */
 static const json_t *typed(vb_fields *f, const char *name, json_type type, const char *expected) {
     const json_t *v = vb_field(f, name);
-    if (v && json_typeof(v) != type) {
+    if (!v) {
+        vb_field_fail(f, VB_EFORMAT, name, "missing");
+        return NULL;
+    }
+    if (json_typeof(v) != type) {
         vb_field_fail(f, VB_EFORMAT, name, "expected %s, found %s", expected, type_name(v));
         return NULL;
     }
