@@ -55,4 +55,19 @@
 #define VB_JSON_VALUES_MAX (1u << 24) /* values in one document */
 #define VB_KEY_FILE_BYTES_MAX 4096u
 
+/* Beacons and trust roots */
+#define VB_DRAND_NAME_BYTES_MAX 64u
+#define VB_ETHEREUM_HEADERS_MAX 1024u      /* headers of one proof */
+#define VB_ETHEREUM_HEADER_BYTES_MAX 4096u /* one header's RLP */
+#define VB_THETA_VOTES_MAX 1024u           /* votes of one proof */
+#define VB_NIST_CERTIFICATE_BYTES_MAX 8192u
+#define VB_MIX_PARTS_MAX 4u
+#define VB_TRUST_FILE_BYTES_MAX (1u << 22)
+#define VB_TRUST_ITEMS_MAX 4096u /* of each list in a trust file */
+#define VB_TRUST_NAME_BYTES_MAX 64u
+#define VB_HTTP_BYTES_MAX (1u << 23) /* one answer's body */
+#define VB_HTTP_CONNECT_MS 5000u
+#define VB_HTTP_TOTAL_MS 10000u
+#define VB_ENDPOINTS_MAX 16u
+
 #endif

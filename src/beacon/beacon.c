@@ -1,5 +1,6 @@
 #include "beacon/beacon.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +60,12 @@ void vb_beacon_round_free(vb_beacon_round *r) {
     memset(r, 0, sizeof *r);
 }
 
-vb_err vb_beacon_verify(const vb_beacon_round *r, vb_error *e) {
+vb_err vb_beacon_verify(const vb_beacon_round *r, const vb_trust *trust, vb_beacon_facts *facts,
+                        vb_error *e) {
+    vb_beacon_facts ignored;
+    vb_beacon_facts *f = facts ? facts : &ignored;
+    memset(f, 0, sizeof *f);
+    (void)trust;
     vb_beacon_kind kind = vb_beacon_kind_of_id(r->id);
     switch (kind) {
     case VB_BEACON_LOCAL: return vb_local_verify(r, e);
@@ -73,4 +79,49 @@ vb_err vb_beacon_verify(const vb_beacon_round *r, vb_error *e) {
     case VB_BEACON_UNKNOWN: break;
     }
     return vb_fail(e, VB_EUNSUPPORTED, "unknown kind of beacon: %s", r->id);
+}
+
+static vb_err window_rule(vb_beacon_mode mode, uint64_t time_ms, const vb_beacon_round *r,
+                          const vb_beacon_facts *facts, vb_error *e) {
+    const vb_beacon_window *w = mode == VB_MODE_NEXT ? &facts->next : &facts->latest;
+    if (!facts->timed) {
+        return vb_fail(e, VB_EMISMATCH, "mode %s needs rounds with a time; those of %s have none",
+                       vb_beacon_mode_name(mode), r->id);
+    }
+    if (time_ms >= w->from && time_ms < w->to) {
+        return VB_OK;
+    }
+    return vb_fail(e, VB_EMISMATCH,
+                   "round %" PRIu64 " is what mode %s names for a commitment from %" PRIu64
+                   " to before %" PRIu64 " ms; this one is of %" PRIu64
+                   ": the round is from its %s",
+                   r->round, vb_beacon_mode_name(mode), w->from, w->to, time_ms,
+                   time_ms < w->from ? "future" : "past");
+}
+
+vb_err vb_beacon_round_rule(vb_beacon_mode mode, uint64_t time_ms, const uint64_t *fixed_round,
+                            const vb_beacon_round *r, const vb_beacon_facts *facts, vb_error *e) {
+    vb_beacon_kind kind = vb_beacon_kind_of_id(r->id);
+    switch (mode) {
+    case VB_MODE_FIXED:
+        if (kind == VB_BEACON_MIX) {
+            return vb_fail(e, VB_EMISMATCH,
+                           "mode fixed with a mix: a number fixes one of its parts only");
+        }
+        if (fixed_round && *fixed_round != r->round) {
+            return vb_fail(e, VB_EMISMATCH,
+                           "the request fixed round %" PRIu64 ", the seed is from round %" PRIu64,
+                           *fixed_round, r->round);
+        }
+        return VB_OK;
+    case VB_MODE_LOCAL:
+        if (kind != VB_BEACON_LOCAL) {
+            return vb_fail(e, VB_EMISMATCH, "mode local with a beacon that is not local");
+        }
+        return VB_OK;
+    case VB_MODE_NEXT:
+    case VB_MODE_LATEST: return window_rule(mode, time_ms, r, facts, e);
+    case VB_MODE_UNKNOWN: break;
+    }
+    return vb_fail(e, VB_EUNSUPPORTED, "an unknown mode");
 }

@@ -1,7 +1,8 @@
 /*
  * Beacons (spec/beacons.md): where the randomness of a draw comes from. Verification is pure:
- * bytes in, verdict out, no network, no clock. Each kind has its own file; a beacon is named by
- * an id, "<kind>:<chain>", which the commitment holds, so a chain can not be swapped afterwards.
+ * bytes and trust roots in, verdict out, no network, no clock. Each kind has its own file; a beacon
+ * is named by an id, "<kind>:<chain>", which the commitment holds, so a chain can not be swapped
+ * afterwards. Rounds are fetched by the layer `fetch`.
  *
  * Owner: a vb_beacon_round owns its proof text until vb_beacon_round_free.
  */
@@ -14,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "beacon/trust.h"
 
 typedef enum vb_beacon_kind {
     VB_BEACON_UNKNOWN = 0,
@@ -50,9 +52,33 @@ typedef struct vb_beacon_round {
 
 void vb_beacon_round_free(vb_beacon_round *r);
 
-/* Checks the proof of a round offline. VB_OK: the randomness is that round's. VB_EMISMATCH: it is
- * not (or the proof is false). VB_EFORMAT: id, round, randomness or proof are not of the kind's
- * form. VB_EUNSUPPORTED: a kind this build can not check. */
-VB_MUST_CHECK vb_err vb_beacon_verify(const vb_beacon_round *r, vb_error *e);
+/* Times in unix milliseconds, from <= T < to; from == to: no time. */
+typedef struct vb_beacon_window {
+    uint64_t from, to;
+} vb_beacon_window;
+
+enum { VB_BEACON_CAVEAT_BYTES = 256 };
+
+/* What a round's proof tells beyond its randomness. */
+typedef struct vb_beacon_facts {
+    bool timed; /* rounds of this kind have times */
+    /* The commitment times for which this round is the one that mode next, or latest, names. */
+    vb_beacon_window next, latest;
+    char caveat[VB_BEACON_CAVEAT_BYTES]; /* what the proof leaves open, for people; "" */
+} vb_beacon_facts;
+
+/* Checks the proof of a round offline. VB_OK: the randomness is that round's, and facts (which may
+ * be NULL) are set. VB_EMISMATCH: it is not (or the proof is false). VB_EFORMAT: id, round,
+ * randomness or proof are not of the kind's form. VB_EUNTRUSTED: nothing is wrong with it, but
+ * trust has no root for it (the message says which would do). VB_EUNSUPPORTED: a kind this build
+ * can not check. trust NULL: the built-in roots. */
+VB_MUST_CHECK vb_err vb_beacon_verify(const vb_beacon_round *r, const vb_trust *trust,
+                                      vb_beacon_facts *facts, vb_error *e);
+
+/* Whether a mode allows a round whose proof was good, for a commitment made at time_ms with
+ * request.beacon.round = *fixed_round (NULL: none). VB_EMISMATCH: it does not, and why. */
+VB_MUST_CHECK vb_err vb_beacon_round_rule(vb_beacon_mode mode, uint64_t time_ms,
+                                          const uint64_t *fixed_round, const vb_beacon_round *r,
+                                          const vb_beacon_facts *facts, vb_error *e);
 
 #endif

@@ -117,7 +117,7 @@ static void check_beacon(const vb_receipt *r, vb_report *rep) {
         return;
     }
     vb_error e = {0};
-    vb_err err = vb_beacon_verify(&r->beacon, &e);
+    vb_err err = vb_beacon_verify(&r->beacon, NULL, NULL, &e);
     if (err == VB_OK) {
         vb_report_pass(rep, VB_CHECK_BEACON, NULL, "%s, round %llu", r->beacon.id,
                        (unsigned long long)r->beacon.round);

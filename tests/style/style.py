@@ -7,7 +7,7 @@ import sys
 
 # A layer may include only itself and what stands above it (ARCHITECTURE.md).
 LAYERS = ["base", "arith", "kernels", "gguf", "tokenizer", "template", "model", "sample", "crypto",
-          "json", "beacon", "receipt", "verify", "engine", "cli"]
+          "json", "beacon", "receipt", "verify", "fetch", "engine", "cli"]
 
 # Folders (or files) that read no clock, network, file, thread or environment.
 PURE = ["src/arith/", "src/kernels/scalar/", "src/sample/", "src/json/", "src/receipt/", "src/verify/check.c",

@@ -36,17 +36,17 @@ static void rounds_of_a_known_chain(void **state) {
     (void)state;
     for (size_t i = 0; i < 4; i++) {
         make_round(&b, anchor_hex, rounds[i].round, rounds[i].value);
-        assert_int_equal(vb_beacon_verify(&b, NULL), VB_OK);
+        assert_int_equal(vb_beacon_verify(&b, NULL, NULL, NULL), VB_OK);
         b.round++;
-        assert_int_equal(vb_beacon_verify(&b, NULL), i < 3 ? VB_EMISMATCH : VB_EFORMAT);
+        assert_int_equal(vb_beacon_verify(&b, NULL, NULL, NULL), i < 3 ? VB_EMISMATCH : VB_EFORMAT);
         b.round -= 2;
-        assert_int_equal(vb_beacon_verify(&b, NULL), i > 0 ? VB_EMISMATCH : VB_EFORMAT);
+        assert_int_equal(vb_beacon_verify(&b, NULL, NULL, NULL), i > 0 ? VB_EMISMATCH : VB_EFORMAT);
         b.round++;
         b.randomness[13] ^= 4;
-        assert_int_equal(vb_beacon_verify(&b, NULL), VB_EMISMATCH);
+        assert_int_equal(vb_beacon_verify(&b, NULL, NULL, NULL), VB_EMISMATCH);
         b.randomness[13] ^= 4;
         b.id[20] = b.id[20] == '0' ? '1' : '0';
-        assert_int_equal(vb_beacon_verify(&b, NULL), VB_EMISMATCH);
+        assert_int_equal(vb_beacon_verify(&b, NULL, NULL, NULL), VB_EMISMATCH);
     }
 }
 
@@ -57,28 +57,28 @@ static void other_forms_are_refused(void **state) {
     make_round(&b, anchor_hex, 5,
                "10aa819b1392f72dacee4e07aa1e7735cad76d9a718c36ea651b52d3c3c385f0");
     b.n_randomness = 31;
-    assert_int_equal(vb_beacon_verify(&b, &e), VB_EFORMAT);
+    assert_int_equal(vb_beacon_verify(&b, NULL, NULL, &e), VB_EFORMAT);
     b.n_randomness = 64;
-    assert_int_equal(vb_beacon_verify(&b, &e), VB_EFORMAT);
+    assert_int_equal(vb_beacon_verify(&b, NULL, NULL, &e), VB_EFORMAT);
     b.n_randomness = 32;
     b.round = UINT64_MAX;
-    assert_int_equal(vb_beacon_verify(&b, &e), VB_EFORMAT);
+    assert_int_equal(vb_beacon_verify(&b, NULL, NULL, &e), VB_EFORMAT);
     b.round = ((uint64_t)1 << 32) + 5;
-    assert_int_equal(vb_beacon_verify(&b, &e), VB_EFORMAT);
+    assert_int_equal(vb_beacon_verify(&b, NULL, NULL, &e), VB_EFORMAT);
     b.round = 5;
     b.id[6] = 'A'; /* upper case is another spelling of the same anchor */
-    assert_int_equal(vb_beacon_verify(&b, &e), VB_EFORMAT);
+    assert_int_equal(vb_beacon_verify(&b, NULL, NULL, &e), VB_EFORMAT);
     make_round(&b, anchor_hex, 5,
                "10aa819b1392f72dacee4e07aa1e7735cad76d9a718c36ea651b52d3c3c385f0");
     b.id[69] = 0;
-    assert_int_equal(vb_beacon_verify(&b, &e), VB_EFORMAT);
+    assert_int_equal(vb_beacon_verify(&b, NULL, NULL, &e), VB_EFORMAT);
     make_round(&b, anchor_hex, 5,
                "10aa819b1392f72dacee4e07aa1e7735cad76d9a718c36ea651b52d3c3c385f0");
     char proof[] = "{}";
     b.proof = proof;
-    assert_int_equal(vb_beacon_verify(&b, &e), VB_EFORMAT);
+    assert_int_equal(vb_beacon_verify(&b, NULL, NULL, &e), VB_EFORMAT);
     b.proof = NULL;
-    assert_int_equal(vb_beacon_verify(&b, &e), VB_OK);
+    assert_int_equal(vb_beacon_verify(&b, NULL, NULL, &e), VB_OK);
 }
 
 static void other_kinds_are_refused_by_name(void **state) {
@@ -88,7 +88,7 @@ static void other_kinds_are_refused_by_name(void **state) {
     (void)state;
     for (size_t i = 0; i < 5; i++) {
         snprintf(b.id, sizeof b.id, "%s:x", kinds[i]);
-        assert_int_equal(vb_beacon_verify(&b, &e), VB_EUNSUPPORTED);
+        assert_int_equal(vb_beacon_verify(&b, NULL, NULL, &e), VB_EUNSUPPORTED);
         assert_non_null(strstr(e.msg, kinds[i]));
         assert_string_equal(vb_beacon_kind_name(vb_beacon_kind_of_id(b.id)), kinds[i]);
     }
@@ -96,7 +96,7 @@ static void other_kinds_are_refused_by_name(void **state) {
     for (size_t i = 0; i < 6; i++) {
         snprintf(b.id, sizeof b.id, "%s", unknown[i]);
         assert_int_equal(vb_beacon_kind_of_id(b.id), VB_BEACON_UNKNOWN);
-        assert_int_equal(vb_beacon_verify(&b, &e), VB_EUNSUPPORTED);
+        assert_int_equal(vb_beacon_verify(&b, NULL, NULL, &e), VB_EUNSUPPORTED);
     }
     for (int m = VB_MODE_NEXT; m <= VB_MODE_LOCAL; m++) {
         const char *name = vb_beacon_mode_name((vb_beacon_mode)m);
@@ -117,7 +117,7 @@ static void rounds_are_taken_once(void **state) {
     for (uint64_t i = 1; i <= 6; i++) {
         assert_int_equal(vb_local_chain_take(i % 2 ? a : b, &r, NULL), VB_OK);
         assert_int_equal(r.round, i);
-        assert_int_equal(vb_beacon_verify(&r, NULL), VB_OK);
+        assert_int_equal(vb_beacon_verify(&r, NULL, NULL, NULL), VB_OK);
         if (i == 1) {
             memcpy(id, r.id, sizeof id);
         }
@@ -152,12 +152,12 @@ static void every_corner_of_a_chain_verifies(void **state) {
         assert_int_equal(vb_local_chain_take(c, &r, NULL), VB_OK);
         assert_int_equal(r.round, used[i] + 1);
         assert_string_equal(r.id + 6, anchor_hex);
-        assert_int_equal(vb_beacon_verify(&r, NULL), VB_OK);
+        assert_int_equal(vb_beacon_verify(&r, NULL, NULL, NULL), VB_OK);
         if (i + 1 == sizeof used / sizeof used[0]) { /* used up: a new chain begins */
             assert_int_equal(vb_local_chain_take(c, &r, NULL), VB_OK);
             assert_int_equal(r.round, 1);
             assert_string_not_equal(r.id + 6, anchor_hex);
-            assert_int_equal(vb_beacon_verify(&r, NULL), VB_OK);
+            assert_int_equal(vb_beacon_verify(&r, NULL, NULL, NULL), VB_OK);
         }
         vb_local_chain_close(c);
     }
@@ -279,7 +279,7 @@ static void kill_9_at_any_point(void **state) {
     assert_int_equal(vb_local_chain_open(dir, &c, NULL), VB_OK);
     assert_int_equal(vb_local_chain_take(c, &r, NULL), VB_OK);
     assert_true(r.round > last[0]);
-    assert_int_equal(vb_beacon_verify(&r, NULL), VB_OK);
+    assert_int_equal(vb_beacon_verify(&r, NULL, NULL, NULL), VB_OK);
     vb_local_chain_close(c);
     printf("%llu rounds taken in 40 lives\n", (unsigned long long)taken);
     assert_true(taken > 0);
