@@ -1,7 +1,7 @@
 /*
  * Keccak-256 as Ethereum and Theta use it: Keccak[512] with 256 bits of output and the padding of
- * the competition's submission (a bit 1, zeroes, a bit 1), which is not that of SHA3-256 (FIPS 202).
- * Pure: no allocation, the same result on every machine.
+ * the competition's submission (a bit 1, zeroes, a bit 1), which is not that of SHA3-256 (FIPS
+ * 202). Pure: no allocation, the same result on every machine.
  */
 #ifndef VB_CRYPTO_KECCAK_H
 #define VB_CRYPTO_KECCAK_H
