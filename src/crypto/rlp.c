@@ -77,8 +77,8 @@ static vb_err take_long_length(cursor *c, size_t n_length, uint64_t *out, vb_err
         length = length << 8 | c->p[i];
     }
     if (c->p[0] == 0 || length <= SHORT_MAX) {
-        return vb_fail(e, VB_EFORMAT,
-                       "RLP offset %zu: a length that is not in its shortest form", c->offset);
+        return vb_fail(e, VB_EFORMAT, "RLP offset %zu: a length that is not in its shortest form",
+                       c->offset);
     }
     advance(c, n_length);
     *out = length;
@@ -145,7 +145,7 @@ vb_err vb_rlp_items(const uint8_t *payload, size_t n, vb_rlp_item *items, size_t
 vb_err vb_rlp_list_open(const uint8_t *bytes, size_t n, vb_rlp_item *items, size_t max_items,
                         size_t *n_items, vb_error *e) {
     cursor outer = {bytes, n, 0};
-    vb_rlp_item list;
+    vb_rlp_item list = {NULL, 0, false};
     if (n == 0) {
         return vb_fail(e, VB_EFORMAT, "RLP: no bytes, expected a list");
     }

@@ -32,8 +32,8 @@ typedef struct vb_rlp_item {
 /* The items of one list that is all of bytes, header included; *n_items of them are written to
  * items. VB_EFORMAT: anything but one list in its one encoding (a longer form of a length, a single
  * byte below 0x80 with a header, a length past the end, bytes after the list). VB_ELIMIT: more than
- * max_items. A nested list is only delimited: vb_rlp_items reads it. On error *n_items is untouched,
- * items may hold anything. */
+ * max_items. A nested list is only delimited: vb_rlp_items reads it. On error *n_items is
+ * untouched, items may hold anything. */
 VB_MUST_CHECK vb_err vb_rlp_list_open(const uint8_t *bytes, size_t n, vb_rlp_item *items,
                                       size_t max_items, size_t *n_items, vb_error *e);
 
