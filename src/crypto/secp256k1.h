@@ -11,15 +11,11 @@
 
 #include "base/error.h"
 
-enum {
-    VB_SECP256K1_HASH_BYTES = 32,
-    VB_SECP256K1_SIGNATURE_BYTES = 65,
-    VB_ETH_ADDRESS_BYTES = 20
-};
+enum { VB_SECP256K1_HASH_BYTES = 32, VB_SECP256K1_SIGNATURE_BYTES = 65, VB_ETH_ADDRESS_BYTES = 20 };
 
-/* signature is r | s | v: r and s 32 bytes each, big-endian, 0 < r, s < the order of the group; v is
- * 0 or 1 (not 27 or 28). hash is what was signed. address gets the last 20 bytes of keccak256 of the
- * recovered key's two coordinates.
+/* signature is r | s | v: r and s 32 bytes each, big-endian, 0 < r, s < the order of the group; v
+ * is 0 or 1 (not 27 or 28). hash is what was signed. address gets the last 20 bytes of keccak256 of
+ * the recovered key's two coordinates.
  *
  * Every well-formed signature has some address for most hashes: the caller must compare it with the
  * expected one. Both forms of a signature, with s and with the order less s, give the same address
