@@ -44,8 +44,11 @@ static vb_err open_generation(const vb_answer_options *o, const vb_receipt *r, v
                               vb_error *e) {
     vb_stop_string stops[VB_STOP_STRINGS_MAX];
     vb_generation_options g;
-    vb_err err = vb_receipt_generation(r, 0, o->model, o->tokenizer, stops, &g, e);
-    return err ? err : vb_generation_open(&g, out, e);
+    vb_err err = vb_receipt_generation(r, o->model, o->tokenizer, stops, &g, e);
+    if (err || (err = vb_receipt_seed(r, 0, g.seed, e))) {
+        return err;
+    }
+    return vb_generation_open(&g, out, e);
 }
 
 vb_err vb_answer(const vb_answer_options *o, vb_receipt *r, uint8_t hash[VB_SHA256_BYTES],

@@ -63,6 +63,11 @@ void vb_generation_close(vb_generation *g) {
     }
 }
 
+void vb_generation_set_seed(vb_generation *g, const uint8_t seed[32]) {
+    VB_ASSERT(g->n_tokens == 0);
+    memcpy(g->o.seed, seed, sizeof g->o.seed);
+}
+
 static bool ends(const vb_generation *g, uint32_t token) {
     for (size_t i = 0; i < g->o.n_stop_tokens; i++) {
         if (g->stop_tokens[i] == token) {
@@ -148,9 +153,9 @@ void vb_generation_trace_root(const vb_generation *g, uint8_t root[VB_SHA256_BYT
     vb_trace_root(&g->trace, root);
 }
 
-vb_err vb_receipt_generation(const vb_receipt *r, uint32_t choice, const vb_model *m,
-                             const vb_tokenizer *t, vb_stop_string stops[VB_STOP_STRINGS_MAX],
-                             vb_generation_options *out, vb_error *e) {
+vb_err vb_receipt_generation(const vb_receipt *r, const vb_model *m, const vb_tokenizer *t,
+                             vb_stop_string stops[VB_STOP_STRINGS_MAX], vb_generation_options *out,
+                             vb_error *e) {
     const vb_receipt_request *q = &r->request;
     const size_t n_vocab = vb_model_get_config(m)->n_vocab;
     if (q->ctx_tokens <= q->n_prompt_tokens) {
@@ -178,5 +183,5 @@ vb_err vb_receipt_generation(const vb_receipt *r, uint32_t choice, const vb_mode
     for (size_t i = 0; i < q->n_stop_strings; i++) {
         stops[i] = (vb_stop_string){q->stop_strings[i].p, q->stop_strings[i].len};
     }
-    return vb_receipt_seed(r, choice, out->seed, e);
+    return VB_OK;
 }

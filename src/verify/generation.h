@@ -29,7 +29,7 @@ typedef struct vb_generation_options {
     const vb_sampling *sampling; /* copied */
     const uint32_t *prompt;      /* copied in effect: only counts are kept */
     size_t n_prompt;
-    uint8_t seed[32];  /* S_i of spec/receipt.md */
+    uint8_t seed[32];  /* S_i of spec/receipt.md; or vb_generation_set_seed gives it later */
     size_t tokens_max; /* >= 1 */
     const vb_stop_string *stop_strings;
     size_t n_stop_strings;
@@ -42,6 +42,9 @@ typedef struct vb_generation vb_generation;
 VB_MUST_CHECK vb_err vb_generation_open(const vb_generation_options *o, vb_generation **out,
                                         vb_error *e);
 void vb_generation_close(vb_generation *g);
+
+/* The seed, when it was not known yet; before the first step. */
+void vb_generation_set_seed(vb_generation *g, const uint8_t seed[32]);
 
 /* One step from logits[n_vocab]; not to be called after the end. */
 VB_MUST_CHECK vb_err vb_generation_step(vb_generation *g, const float *logits, uint32_t *token,
@@ -56,9 +59,9 @@ void vb_generation_trace_root(const vb_generation *g, uint8_t root[32]);
 
 /* The options that a receipt's request stands for: how the engine generates choice `choice` and how
  * the replay checks it. stops is the caller's memory for the stop strings; they and the prompt are
- * borrowed from r. VB_EUNSUPPORTED, VB_EINVAL as vb_receipt_seed; VB_EINVAL when parameters are
- * outside their ranges for this model. */
-VB_MUST_CHECK vb_err vb_receipt_generation(const vb_receipt *r, uint32_t choice, const vb_model *m,
+ * borrowed from r. The seed is left out: vb_receipt_seed. VB_EINVAL when parameters are outside
+ * their ranges for this model. */
+VB_MUST_CHECK vb_err vb_receipt_generation(const vb_receipt *r, const vb_model *m,
                                            const vb_tokenizer *t,
                                            vb_stop_string stops[VB_STOP_STRINGS_MAX],
                                            vb_generation_options *out, vb_error *e);

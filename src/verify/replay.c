@@ -228,8 +228,10 @@ static bool replay_choice(replay *x, vb_session *session, vb_workspace *w, uint6
 static bool open_choice(replay *x, uint32_t choice, vb_generation **out) {
     vb_generation_options g;
     vb_stop_string stops[VB_STOP_STRINGS_MAX];
-    vb_err err =
-        vb_receipt_generation(x->r, choice, x->o->model, x->o->tokenizer, stops, &g, &x->e);
+    vb_err err = vb_receipt_generation(x->r, x->o->model, x->o->tokenizer, stops, &g, &x->e);
+    if (!err) {
+        err = vb_receipt_seed(x->r, choice, g.seed, &x->e);
+    }
     if (!err) {
         /* A private receipt carries no tokens of its own. */
         g.prompt = x->prompt;

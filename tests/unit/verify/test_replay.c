@@ -120,7 +120,8 @@ static void answer(vb_receipt *r, uint32_t choice) {
     vb_session *session;
     vb_workspace *w;
     vb_finish finish;
-    must(vb_receipt_generation(r, choice, model, tokenizer, stops, &o, &e));
+    must(vb_receipt_generation(r, model, tokenizer, stops, &o, &e));
+    must(vb_receipt_seed(r, choice, o.seed, &e));
     must(vb_generation_open(&o, &d.g, &e));
     must(vb_session_open(model, r->request.ctx_tokens, &session, &e));
     must(vb_workspace_open(model, 1, r->request.ctx_tokens, 1, &w, &e));
