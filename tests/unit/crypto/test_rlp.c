@@ -249,21 +249,34 @@ static void what_is_no_item(void **state) {
     }
 }
 
-static void leading_zeroes_of_a_long_length(void **state) {
+static void assert_not_shortest(const uint8_t *bytes, size_t n) {
+    vb_rlp_item it;
+    size_t n_items = 77;
+    vb_error e = {0};
+    assert_int_equal(vb_rlp_items(bytes, n, &it, 1, &n_items, &e), VB_EFORMAT);
+    assert_non_null(strstr(e.msg, "shortest"));
+    assert_int_equal(n_items, 77);
+}
+
+/* 56 bytes are the fewest that have a long length, and it starts with no zero byte. */
+static void long_lengths_in_their_shortest_form(void **state) {
     uint8_t bytes[3 + 64] = {0};
     (void)state;
     for (int kind = 0xb8; kind <= 0xf8; kind += 0x40) {
-        vb_rlp_item items[64];
-        size_t n_items = 77;
-        vb_error e = {0};
-        bytes[0] = (uint8_t)(kind + 1), bytes[1] = 0, bytes[2] = 64;
-        assert_int_equal(vb_rlp_items(bytes, sizeof bytes, items, 64, &n_items, &e), VB_EFORMAT);
-        assert_non_null(strstr(e.msg, "shortest"));
-        bytes[1] = (uint8_t)kind;
-        assert_int_equal(vb_rlp_items(bytes + 1, sizeof bytes - 1, items, 64, &n_items, NULL),
-                         VB_OK);
-        assert_int_equal(n_items, 1);
-        assert_int_equal(items[0].n, 64);
+        for (size_t n = 54; n <= 57; n++) {
+            vb_rlp_item it;
+            size_t n_items = 77;
+            bytes[0] = (uint8_t)(kind + 1), bytes[1] = 0, bytes[2] = (uint8_t)n;
+            assert_not_shortest(bytes, 3 + n);
+            bytes[1] = (uint8_t)kind;
+            if (n < 56) {
+                assert_not_shortest(bytes + 1, 2 + n);
+                continue;
+            }
+            assert_int_equal(vb_rlp_items(bytes + 1, 2 + n, &it, 1, &n_items, NULL), VB_OK);
+            assert_int_equal(n_items, 1);
+            assert_int_equal(it.n, n);
+        }
     }
 }
 
@@ -365,7 +378,7 @@ int main(void) {
         cmocka_unit_test(lists),
         cmocka_unit_test(items_are_where_they_stand),
         cmocka_unit_test(what_is_no_item),
-        cmocka_unit_test(leading_zeroes_of_a_long_length),
+        cmocka_unit_test(long_lengths_in_their_shortest_form),
         cmocka_unit_test(what_is_no_list),
         cmocka_unit_test(no_more_items_than_asked),
         cmocka_unit_test(lengths_of_every_size),
