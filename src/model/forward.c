@@ -387,9 +387,9 @@ static vb_err run_layer(vb_workspace *w, size_t layer, size_t n, size_t n_spans,
 
 /* Checks the items and lays their tokens out as rows and attention spans. */
 static vb_err lay_out(vb_workspace *w, const vb_batch_item *items, size_t n_items, size_t *n_rows,
-                      size_t *n_spans, size_t *n_wanted, vb_error *e) {
+                      size_t *n_spans, vb_error *e) {
     const vb_model_config *c = &w->model->config;
-    size_t n = 0, spans = 0, wanted = 0;
+    size_t n = 0, spans = 0;
     for (size_t i = 0; i < n_items; i++) {
         const vb_batch_item *it = &items[i];
         VB_ASSERT(it->session->model == w->model && it->logits_from <= it->n_tokens);
@@ -407,9 +407,6 @@ static vb_err lay_out(vb_workspace *w, const vb_batch_item *items, size_t n_item
                                it->tokens[j], it->session->length + j, c->n_vocab);
             }
             w->rows[n + j] = (struct row){it->session, it->session->length + j, it->tokens[j]};
-            if (j >= it->logits_from) {
-                w->wanted[wanted++] = (struct wanted){n + j, i, j};
-            }
         }
         for (size_t j = 0; j < it->n_tokens; j += w->group_tokens) {
             size_t left = it->n_tokens - j;
@@ -420,8 +417,29 @@ static vb_err lay_out(vb_workspace *w, const vb_batch_item *items, size_t n_item
     }
     *n_rows = n;
     *n_spans = spans;
-    *n_wanted = wanted;
     return VB_OK;
+}
+
+/* Wants the logits of each item from its logits_from on; returns of how many rows. */
+static size_t want_ends(vb_workspace *w, const vb_batch_item *items, size_t n_items) {
+    size_t first = 0, n = 0;
+    for (size_t i = 0; i < n_items; i++) {
+        for (size_t j = items[i].logits_from; j < items[i].n_tokens; j++) {
+            w->wanted[n++] = (struct wanted){first + j, i, j};
+        }
+        first += items[i].n_tokens;
+    }
+    return n;
+}
+
+/* Wants those of the only item's tokens that are listed. */
+static size_t want_listed(vb_workspace *w, const vb_batch_item *item, const size_t *wanted,
+                          size_t n_wanted) {
+    for (size_t i = 0; i < n_wanted; i++) {
+        VB_ASSERT(wanted[i] < item->n_tokens && (i == 0 || wanted[i - 1] < wanted[i]));
+        w->wanted[i] = (struct wanted){wanted[i], 0, wanted[i]};
+    }
+    return n_wanted;
 }
 
 /* Token embeddings and the rotation of each position; also this thread's float environment. */
@@ -483,32 +501,48 @@ static vb_err head(vb_workspace *w, const struct wanted *wanted, size_t n, vb_lo
     return VB_OK;
 }
 
-vb_err vb_forward(const vb_model *m, vb_workspace *w, const vb_batch_item *items, size_t n_items,
-                  vb_logits_fn on_logits, void *user, vb_error *e) {
+/* The pass over rows that are laid out. */
+static vb_err run_pass(vb_workspace *w, size_t n, size_t n_spans, size_t n_wanted,
+                       vb_logits_fn on_logits, void *user, vb_error *e) {
+    vb_err err = enter(w, n, e);
+    for (size_t layer = 0; layer < w->model->config.n_layers && !err; layer++) {
+        err = run_layer(w, layer, n, n_spans, e);
+    }
+    for (size_t j = 0; j < n_wanted && !err; j += LOGITS_ROWS) {
+        const size_t left = n_wanted - j;
+        err = head(w, w->wanted + j, left < LOGITS_ROWS ? left : LOGITS_ROWS, on_logits, user, e);
+    }
+    return err;
+}
+
+/* wanted NULL: as each item's logits_from says. */
+static vb_err forward(const vb_model *m, vb_workspace *w, const vb_batch_item *items,
+                      size_t n_items, const size_t *wanted, size_t n_wanted, vb_logits_fn on_logits,
+                      void *user, vb_error *e) {
     VB_ASSERT(w->model == m);
-    size_t n = 0, n_spans = 0, n_wanted = 0;
-    vb_err err;
+    size_t n = 0, n_spans = 0;
     if (e) {
         e->code = VB_OK;
     }
-    if ((err = lay_out(w, items, n_items, &n, &n_spans, &n_wanted, e)) || n == 0 ||
-        (err = enter(w, n, e))) {
+    vb_err err = lay_out(w, items, n_items, &n, &n_spans, e);
+    if (err || n == 0) {
         return err;
     }
-    for (size_t layer = 0; layer < m->config.n_layers; layer++) {
-        if ((err = run_layer(w, layer, n, n_spans, e))) {
-            return err;
-        }
-    }
-    for (size_t j = 0; j < n_wanted; j += LOGITS_ROWS) {
-        const size_t left = n_wanted - j;
-        err = head(w, w->wanted + j, left < LOGITS_ROWS ? left : LOGITS_ROWS, on_logits, user, e);
-        if (err) {
-            return err;
-        }
-    }
-    for (size_t i = 0; i < n_items; i++) {
+    n_wanted = wanted ? want_listed(w, items, wanted, n_wanted) : want_ends(w, items, n_items);
+    err = run_pass(w, n, n_spans, n_wanted, on_logits, user, e);
+    for (size_t i = 0; i < n_items && !err; i++) {
         items[i].session->length += items[i].n_tokens;
     }
-    return VB_OK;
+    return err;
+}
+
+vb_err vb_forward(const vb_model *m, vb_workspace *w, const vb_batch_item *items, size_t n_items,
+                  vb_logits_fn on_logits, void *user, vb_error *e) {
+    return forward(m, w, items, n_items, NULL, 0, on_logits, user, e);
+}
+
+vb_err vb_forward_listed(const vb_model *m, vb_workspace *w, const vb_batch_item *item,
+                         const size_t *wanted, size_t n_wanted, vb_logits_fn on_logits, void *user,
+                         vb_error *e) {
+    return forward(m, w, item, 1, wanted, n_wanted, on_logits, user, e);
 }

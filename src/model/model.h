@@ -96,4 +96,12 @@ typedef vb_err (*vb_logits_fn)(void *user, size_t item, size_t index, const floa
 VB_MUST_CHECK vb_err vb_forward(const vb_model *m, vb_workspace *w, const vb_batch_item *items,
                                 size_t n_items, vb_logits_fn on_logits, void *user, vb_error *e);
 
+/* The same for one item, with the logits of the tokens wanted[n_wanted] (indices in ascending
+ * order, each once) instead of those from logits_from on: only these rows go through the output
+ * head. wanted is not NULL; n_wanted may be 0. */
+VB_MUST_CHECK vb_err vb_forward_listed(const vb_model *m, vb_workspace *w,
+                                       const vb_batch_item *item, const size_t *wanted,
+                                       size_t n_wanted, vb_logits_fn on_logits, void *user,
+                                       vb_error *e);
+
 #endif

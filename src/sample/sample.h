@@ -78,4 +78,9 @@ void vb_sampler_accept(vb_sampler *s, uint32_t token);
 /* The logits of the last draw after bias and penalties, [n_vocab]; borrowed until the next call. */
 const float *vb_sampler_logits(const vb_sampler *s);
 
+/* The weight that any token had in the last draw, among those that truncation left (0: it was cut
+ * off), and the sum of all of these: its probability is weight / total. Greedy: 1 of 1 for the
+ * token that was chosen, 0 of 1 for others. After a draw that was VB_OK. */
+void vb_sampler_share(const vb_sampler *s, uint32_t token, uint64_t *weight, uint64_t *total);
+
 #endif

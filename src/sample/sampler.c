@@ -28,6 +28,8 @@ struct vb_sampler {
     uint32_t *seen;    /* the tokens seen, each once, in order of first sight */
     size_t n_seen;
     vb_truncation *truncation;
+    vb_cut cut;     /* of the last draw */
+    vb_choice last; /* what it chose; total 0: greedy */
 };
 
 vb_err vb_sampler_open(const vb_kernels *k, size_t n_vocab, vb_sampler **out, vb_error *e) {
@@ -168,15 +170,39 @@ vb_err vb_sampler_draw(vb_sampler *s, const float *logits, uint64_t u, vb_choice
     }
     size_t top = s->k->argmax(s->logits, s->n_vocab);
     if (p->temperature == 0.0f) {
-        *out = (vb_choice){.token = (uint32_t)top, .kept = 1};
+        *out = s->last = (vb_choice){.token = (uint32_t)top, .kept = 1};
         return VB_OK;
     }
     s->k->exp_weights(s->logits, s->n_vocab, s->logits[top], p->temperature, s->weights);
     if (s->weights[top] != VB_WEIGHT_ONE) {
         return vb_fail(e, VB_EINTERNAL, "weight of the largest logit, token %zu, is not 2^40", top);
     }
-    vb_cut cut = vb_truncation_apply(s->truncation, s->weights, p->top_k, p->top_p, p->min_p);
-    uint32_t token = vb_truncation_pick(s->truncation, &cut, vb_wide_scale(u, cut.total));
-    *out = (vb_choice){token, s->weights[token], cut.total, cut.kept};
+    s->cut = vb_truncation_apply(s->truncation, s->weights, p->top_k, p->top_p, p->min_p);
+    uint32_t token = vb_truncation_pick(s->truncation, &s->cut, vb_wide_scale(u, s->cut.total));
+    *out = s->last = (vb_choice){token, s->weights[token], s->cut.total, s->cut.kept};
     return VB_OK;
+}
+
+/* Whether the cut keeps a token: of equal weights at its edge only the lowest ids. */
+static bool is_kept(const vb_sampler *s, uint32_t token) {
+    const uint64_t weight = s->weights[token];
+    if (weight != s->cut.weight) {
+        return weight > s->cut.weight;
+    }
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < token; i++) {
+        before += s->weights[i] == weight;
+    }
+    return before < s->cut.ties;
+}
+
+void vb_sampler_share(const vb_sampler *s, uint32_t token, uint64_t *weight, uint64_t *total) {
+    VB_ASSERT(s->last.kept >= 1 && token < s->n_vocab);
+    if (s->last.total == 0) {
+        *weight = token == s->last.token;
+        *total = 1;
+        return;
+    }
+    *weight = is_kept(s, token) ? s->weights[token] : 0;
+    *total = s->last.total;
 }

@@ -209,6 +209,62 @@ static void test_errors(void **state) {
     vb_session_close(session);
 }
 
+/* Collects the logits of listed tokens, and in which order they came. */
+typedef struct listed {
+    sink s;
+    size_t n, seen[N];
+} listed;
+
+static vb_err keep_listed(void *user, size_t item, size_t index, const float *logits) {
+    listed *l = user;
+    l->seen[l->n++] = l->s.base + index;
+    return keep(&l->s, item, index, logits);
+}
+
+/* Only the listed tokens' logits come, each once and in order, with the bits they always have. */
+static void test_listed(void **state) {
+    (void)state;
+    static const size_t pieces[] = {1, 64, 100, N};
+    uint32_t tokens[N];
+    uint64_t seed = 5;
+    fill(tokens, N, 1);
+    float *want = reference(tokens);
+    for (size_t p = 0; p < sizeof pieces / sizeof pieces[0]; p++) {
+        vb_session *session;
+        vb_workspace *w;
+        listed l = {.s = {calloc(N * n_vocab, sizeof(float)), 0, 0}};
+        size_t all[N], n_all = 0;
+        must(vb_session_open(model, N, &session, &e));
+        must(vb_workspace_open(model, pieces[p], N, 2, &w, &e));
+        for (l.s.base = 0; l.s.base < N; l.s.base += pieces[p]) {
+            const size_t n = N - l.s.base < pieces[p] ? N - l.s.base : pieces[p];
+            /* logits_from does not matter here. */
+            const vb_batch_item item = {session, tokens + l.s.base, n, p % 2 ? n : 0};
+            size_t rows[N], n_rows = 0;
+            for (size_t i = 0; i < n; i++) {
+                /* Some passes want all, some none. */
+                const uint64_t dense = l.s.base / pieces[p] % 3;
+                if (dense == 1 || (dense == 0 && vb_test_random(&seed) % 4 == 0)) {
+                    all[n_all++] = l.s.base + i;
+                    rows[n_rows++] = i;
+                }
+            }
+            must(vb_forward_listed(model, w, &item, rows, n_rows, keep_listed, &l, &e));
+        }
+        assert_int_equal(vb_session_length(session), N);
+        assert_int_equal(l.n, n_all);
+        assert_true(n_all > 0 && n_all < N);
+        for (size_t i = 0; i < n_all; i++) {
+            assert_int_equal(l.seen[i], all[i]);
+            assert_same(want + all[i] * n_vocab, l.s.rows + all[i] * n_vocab, 1);
+        }
+        vb_workspace_close(w);
+        vb_session_close(session);
+        free(l.s.rows);
+    }
+    free(want);
+}
+
 static vb_err refuse(void *user, size_t item, size_t index, const float *logits) {
     (void)user;
     (void)item;
@@ -237,7 +293,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces),   cmocka_unit_test(test_beside_others),
         cmocka_unit_test(test_truncate), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_listed),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

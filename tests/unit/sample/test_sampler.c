@@ -156,6 +156,32 @@ static void random_truncation(uint64_t *rng, size_t n_vocab, const uint64_t *w, 
     }
 }
 
+/* Every token's share of the last draw: as many tokens and the sum of weights that were kept, none
+ * of them lighter than one that was cut off, nor of equal weight and a higher id. */
+static void assert_shares(const vb_sampler *s, const uint64_t *w, size_t n, const vb_choice *c) {
+    uint64_t sum = 0, share, total, lightest = UINT64_MAX, heaviest_cut = 0;
+    size_t kept = 0, last_kept = 0, first_cut = SIZE_MAX;
+    for (size_t i = 0; i < n; i++) {
+        vb_sampler_share(s, (uint32_t)i, &share, &total);
+        assert_true(share == 0 || share == w[i]);
+        assert_int_equal(total, c->total);
+        sum += share;
+        kept += share > 0;
+        if (share && w[i] <= lightest) {
+            lightest = w[i];
+            last_kept = i;
+        } else if (!share && w[i] > heaviest_cut) {
+            heaviest_cut = w[i];
+            first_cut = i;
+        }
+    }
+    assert_int_equal(sum, c->total);
+    assert_int_equal(kept, c->kept);
+    assert_true(heaviest_cut < lightest || (heaviest_cut == lightest && last_kept < first_cut));
+    vb_sampler_share(s, c->token, &share, &total);
+    assert_int_equal(share, c->weight);
+}
+
 static void chosen_weights_equal_reference(void **state) {
     (void)state;
     static const size_t vocabs[] = {1, 2, 3, 31, 33, 64, 257, 3000};
@@ -184,6 +210,9 @@ static void chosen_weights_equal_reference(void **state) {
             vb_choice got;
             assert_int_equal(vb_sampler_draw(s, logits, u, &got, NULL), VB_OK);
             assert_choice(got, naive_draw(chosen, n, &p, u));
+            if (n <= 64) {
+                assert_shares(s, chosen, n, &got);
+            }
         }
         vb_sampler_close(s);
         free(logits);
@@ -332,6 +361,12 @@ static void greedy_takes_the_lowest_index(void **state) {
     vb_choice c;
     assert_int_equal(vb_sampler_draw(s, logits, 77, &c, NULL), VB_OK);
     assert_choice(c, (vb_choice){1, 0, 0, 1});
+    for (uint32_t i = 0; i < 4; i++) {
+        uint64_t share, total;
+        vb_sampler_share(s, i, &share, &total);
+        assert_int_equal(share, i == 1);
+        assert_int_equal(total, 1);
+    }
     /* With a temperature, both zeros are maxima and have the full weight. */
     p.temperature = 0x1p-149f;
     restart(s, &p);
