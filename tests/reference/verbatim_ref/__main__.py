@@ -1,10 +1,11 @@
-"""python3 -m verbatim_ref logits|sample|replay|vectors ..."""
+"""python3 -m verbatim_ref logits|sample|replay|check|beacon|vectors ..."""
 
 import argparse
 import hashlib
+import json
 import sys
 
-from . import digests, gguf, model, receipt, sampling
+from . import beacons, digests, gguf, model, receipt, receipt_check, sampling, strict, trust
 
 
 def _ids(text):
@@ -64,6 +65,30 @@ def _replay(args):
     print(f"every check passed; verification hash {h.hex()}")
 
 
+def _read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def _verdict(verdict, reason):
+    print(json.dumps({"verdict": verdict, "reason": reason}))
+    sys.exit(receipt_check.EXIT[verdict])
+
+
+def _trust(args):
+    return trust.Trust(strict.loads(_read(args.trust)) if args.trust else None)
+
+
+def _check(args):
+    _verdict(*receipt_check.check(_read(args.receipt), _trust(args)))
+
+
+def _beacon(args):
+    """ROUND.json is a round as the cases of spec/vectors/beacons have it."""
+    result = beacons.check(beacons.read_round(strict.loads(_read(args.round))), _trust(args))
+    _verdict(*receipt_check.beacon_verdict(result))
+
+
 def main():
     parser = argparse.ArgumentParser(prog="verbatim_ref", description=__doc__)
     sub = parser.add_subparsers(required=True)
@@ -89,6 +114,14 @@ def main():
     p.add_argument("receipt")
     p.add_argument("model")
     p.set_defaults(run=_replay)
+    p = sub.add_parser("check", help="a receipt's verdict at level receipt: no model, no tokens replayed")
+    p.add_argument("receipt")
+    p.add_argument("--trust", help="trust file (spec/beacons.md section 9)")
+    p.set_defaults(run=_check)
+    p = sub.add_parser("beacon", help="whether a round of a beacon is genuine")
+    p.add_argument("round")
+    p.add_argument("--trust", help="trust file")
+    p.set_defaults(run=_beacon)
     p = sub.add_parser("vectors", help="generate or check the vectors of a folder")
     p.add_argument("action", choices=["generate", "check"])
     p.add_argument("dir")

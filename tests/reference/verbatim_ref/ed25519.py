@@ -1,4 +1,4 @@
-"""Ed25519 verification (RFC 8032), plain and slow."""
+"""Ed25519 (RFC 8032), plain and slow: verification as spec/receipt.md section 2.3 wants it, and signing for tests."""
 
 import hashlib
 
@@ -44,12 +44,47 @@ def _point(raw):
 _B = _point((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))
 
 
+def _is_identity(point):
+    return point[0] == 0 and point[1] == point[2]
+
+
 def verify(public, message, signature):
     a, r = _point(public), _point(signature[:32])
     s = int.from_bytes(signature[32:], "little")
     if len(public) != 32 or len(signature) != 64 or a is None or r is None or s >= _L:
         return False
+    if _is_identity(_multiply(8, a)):  # a key of small order
+        return False
     h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % _L
     left, right = _multiply(s, _B), _add(r, _multiply(h, a))
     return (left[0] * right[2] - right[0] * left[2]) % _P == 0 and \
         (left[1] * right[2] - right[1] * left[2]) % _P == 0
+
+
+# What makes test vectors; a verifier has no use for it.
+
+
+def encode(point):
+    inverse = pow(point[2], _P - 2, _P)
+    x, y = point[0] * inverse % _P, point[1] * inverse % _P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def secret_scalar(seed):
+    """(a, prefix) of RFC 8032 section 5.1.5."""
+    h = hashlib.sha512(seed).digest()
+    a = int.from_bytes(h[:32], "little") & (1 << 254) - 8 | 1 << 254
+    return a, h[32:]
+
+
+def public_key(seed):
+    return encode(_multiply(secret_scalar(seed)[0], _B))
+
+
+def sign(seed, message):
+    a, prefix = secret_scalar(seed)
+    public = public_key(seed)
+    r = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % _L
+    big_r = encode(_multiply(r, _B))
+    k = int.from_bytes(hashlib.sha512(big_r + public + message).digest(), "little") % _L
+    return big_r + ((r + k * a) % _L).to_bytes(32, "little")

@@ -1,0 +1,188 @@
+"""Check `format`: sections 1 and 3 of spec/receipt.md, member by member."""
+
+import re
+
+from . import strict
+from .strict import BadForm, decimal, hexadecimal, integer, members, name, real, text
+
+ID_MAX = 2**20 - 1
+TOKENS_MAX = 2**22
+F32_MIN = 2.0**-149
+F32_MAX = 2.0**128 - 2.0**104
+
+
+class Unsupported(Exception):
+    """A format, mode or kind of prompt that this version does not know."""
+
+
+def _ids(value, low=1, high=strict.VALUES_MAX):
+    for i in strict.array(value, low, high):
+        integer(i, 0, ID_MAX)
+    return value
+
+
+def _model(value):
+    title, architecture, file_type, parameters = members(value, "name", "architecture", "file_type", "parameters")
+    name(title)
+    name(architecture, 1)
+    name(file_type, 1)
+    decimal(parameters)
+
+
+def _sampling(value):
+    temperature, presence, frequency, repetition, top_k, top_p, min_p, bias = members(
+        value, "temperature", "presence_penalty", "frequency_penalty", "repetition_penalty", "top_k", "top_p_q32",
+        "min_p_q32", "logit_bias")
+    real(temperature, 0, 100)
+    real(presence, -2, 2)
+    real(frequency, -2, 2)
+    real(repetition, F32_MIN, F32_MAX)
+    integer(top_k, 0, 2**32 - 1)
+    integer(top_p, 1, 2**32)
+    integer(min_p, 0, 2**32)
+    for pair in strict.array(bias, 0, 1024):
+        token, shift = strict.array(pair, 2, 2)
+        integer(token, 0, ID_MAX)
+        real(shift, -100, 100)
+    strict.ascending([token for token, _ in bias])
+
+
+def _stop(value):
+    strings, tokens = members(value, "strings", "tokens")
+    for s in strict.array(strings, 0, 16):
+        text(s, 1, 1024)
+    strict.ascending(_ids(tokens, 0, 64))
+
+
+def _request_beacon(value, seed):
+    beacon_id, mode, asked, fallback = members(value, "id", "mode", "round", "fallback_from")
+    if not isinstance(mode, str):
+        raise BadForm("a mode is a string")
+    if mode not in ("next", "latest", "fixed", "local"):
+        raise Unsupported("the mode")
+    if beacon_id is not None:
+        name(beacon_id, 1)
+    if asked is not None:
+        decimal(asked)
+    if fallback is not None:
+        name(fallback)
+    given = tuple(v is not None for v in (beacon_id, asked, seed))
+    if mode == "fixed" and given == (False, False, True) and fallback is None:
+        return
+    if given != (True, mode == "fixed", False):
+        raise BadForm("the table of modes has no such combination")
+
+
+def _request(value):
+    (arithmetic, model, prompt, prompt_tokens, sampling, max_tokens, ctx_tokens, choices, stop, nonce, beacon, seed,
+     issued, sequence, key) = members(
+        value, "arithmetic", "model_sha256", "prompt_sha256", "prompt_tokens", "sampling", "max_tokens", "ctx_tokens",
+        "choices", "stop", "nonce", "beacon", "seed", "issued_at_ms", "sequence", "server_key")
+    name(arithmetic, 1)
+    for digest in (model, prompt, key):
+        hexadecimal(digest, 32)
+    for count in (prompt_tokens, max_tokens, ctx_tokens):
+        integer(count, 1, TOKENS_MAX)
+    integer(choices, 1, 128)
+    _sampling(sampling)
+    _stop(stop)
+    name(nonce)
+    if seed is not None:
+        decimal(seed)
+    decimal(issued, 0, 253402300799999)
+    decimal(sequence, 1)
+    _request_beacon(beacon, seed)
+
+
+def _message(value):
+    content, role = members(value, "content", "role")
+    text(content)
+    name(role, 1)
+
+
+def _prompt(value):
+    kind, tokens, words, messages, template, date = members(
+        value, "kind", "tokens", "text", "messages", "template_sha256", "date")
+    if not isinstance(kind, str):
+        raise BadForm("a kind is a string")
+    if kind not in ("tokens", "text", "chat"):
+        raise Unsupported("the kind of prompt")
+    if tokens is not None:
+        _ids(tokens)
+    public = tokens is not None
+    if (words is not None) != (kind == "text" and public) or (messages is not None) != (kind == "chat" and public):
+        raise BadForm("text or messages where there are none, or none where there are some")
+    if words is not None:
+        text(words)
+    for m in strict.array(messages, 1, 65536) if messages is not None else []:
+        _message(m)
+    if kind != "chat" and (template is not None or date is not None):
+        raise BadForm("a template without a chat")
+    if kind == "chat":
+        hexadecimal(template, 32)
+    if date is not None and not (isinstance(date, str) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", date)):
+        raise BadForm("not a date")
+
+
+def _beacon(value, asked_id):
+    if (value is None) != (asked_id is None):
+        raise BadForm("a round without a beacon, or a beacon without a round")
+    if value is None:
+        return
+    number, randomness, proof = members(value, "round", "randomness", "proof")
+    decimal(number)
+    if len(hexadecimal(randomness, 32, 64)) not in (32, 64):
+        raise BadForm("randomness has 32 or 64 bytes")
+    if proof is not None and not isinstance(proof, dict):
+        raise BadForm("a proof is an object")
+    if len(strict.canonical(proof)) > 2**22:
+        raise BadForm("the proof is too long")
+
+
+def _output(value):
+    tokens, words, digest, finish, seed, root = members(
+        value, "tokens", "text", "text_sha256", "finish_reason", "seed", "trace_root")
+    _ids(tokens)
+    text(words)
+    for d in (digest, seed, root):
+        hexadecimal(d, 32)
+    if finish not in ("stop", "length"):
+        raise BadForm("not a reason to finish")
+
+
+def _integers_elsewhere(r):
+    """Only the reals of request.sampling may be numbers that are not integers."""
+    outside = {k: v for k, v in r.items() if k != "request"}
+    strict.only_integers([outside, {k: v for k, v in r["request"].items() if k != "sampling"}])
+
+
+def read(raw):
+    """The receipt, or BadForm, or Unsupported."""
+    r = strict.parse(raw)
+    if not isinstance(r, dict):
+        raise BadForm("not an object")
+    fmt = r.get("format")
+    if not isinstance(fmt, str) or not fmt.startswith("verbatim.receipt/"):
+        raise BadForm("not a receipt")
+    if fmt != "verbatim.receipt/1":
+        raise Unsupported("the format")
+    _, answer, model, request, prompt, commitment, beacon, outputs, usage, engine, signature = members(
+        r, "format", "id", "model", "request", "prompt", "commitment", "beacon", "outputs", "usage", "engine",
+        "signature")
+    name(answer, 1, 128)
+    _model(model)
+    _request(request)
+    _integers_elsewhere(r)
+    _prompt(prompt)
+    value, signed = members(commitment, "value", "signature")
+    hexadecimal(value, 32)
+    hexadecimal(signed, 64)
+    _beacon(beacon, request["beacon"]["id"])
+    for o in strict.array(outputs, 1, 128):
+        _output(o)
+    for count in members(usage, "prompt_tokens", "completion_tokens"):
+        integer(count, 0, strict.EXACT_MAX)
+    for word in members(engine, "version", "tier"):
+        name(word, 1)
+    hexadecimal(signature, 64)
+    return r
