@@ -39,7 +39,9 @@
 #define VB_STOP_STRING_BYTES_MAX 1024u
 #define VB_STOP_TOKENS_MAX 64u
 #define VB_LOGIT_BIAS_MAX 1024u
-#define VB_RECEIPT_BYTES_MAX (1u << 28) /* a receipt file, bytes */
+#define VB_RECEIPT_BYTES_MAX (1u << 28)    /* a receipt file, bytes */
+#define VB_COMMITMENT_BYTES_MAX (1u << 20) /* a commitment or an abort record, bytes */
+#define VB_OPENING_BYTES_MAX (1u << 23)    /* bytes */
 #define VB_JSON_DEPTH_MAX 32u
 #define VB_PATH_BYTES_MAX 4096u
 

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "receipt/names.h"
+#include "receipt/parts.h"
+#include "receipt/receipt.h"
 #include "json/jcs.h"
 #include "json/json.h"
-#include "receipt/names.h"
-#include "receipt/receipt.h"
 
 static void read_bias(vb_fields *f, vb_sampling *s) {
     const json_t *a = vb_field_array(f, "logit_bias", 0, VB_LOGIT_BIAS_MAX);
@@ -111,7 +112,7 @@ static vb_err read_request_beacon(const vb_fields *request, vb_receipt_request *
     return f.err;
 }
 
-static vb_err read_request(const vb_fields *doc, vb_receipt_request *q) {
+vb_err vb_read_request(const vb_fields *doc, vb_receipt_request *q) {
     vb_fields f = vb_fields_member(doc, "request", vb_names_request);
     vb_field_name(&f, "arithmetic", 1, q->arithmetic, sizeof q->arithmetic);
     vb_field_u32(&f, "choices", 1, VB_CHOICES_MAX, &q->n_choices);
@@ -189,7 +190,7 @@ static bool has_source(vb_fields *f, const char *name, bool has_tokens) {
     return has && !f->err;
 }
 
-static vb_err read_prompt(const vb_fields *doc, vb_receipt_prompt *p) {
+vb_err vb_read_prompt(const vb_fields *doc, vb_receipt_prompt *p) {
     char kind[16];
     vb_fields f = vb_fields_member(doc, "prompt", vb_names_prompt);
     vb_field_name(&f, "kind", 1, kind, sizeof kind);
@@ -316,13 +317,16 @@ static vb_err read_outputs(vb_fields *doc, vb_receipt *r) {
     return VB_OK;
 }
 
+vb_err vb_read_commitment(const vb_fields *doc, vb_receipt *r) {
+    vb_fields f = vb_fields_member(doc, "commitment", vb_names_commitment);
+    vb_field_hex(&f, "signature", r->commitment_signature, sizeof r->commitment_signature);
+    vb_field_hex(&f, "value", r->commitment, sizeof r->commitment);
+    return f.err;
+}
+
 static vb_err read_small_parts(vb_fields *doc, vb_receipt *r) {
     vb_field_name(doc, "id", 1, r->id, sizeof r->id);
     vb_field_hex(doc, "signature", r->signature, sizeof r->signature);
-
-    vb_fields c = vb_fields_member(doc, "commitment", vb_names_commitment);
-    vb_field_hex(&c, "value", r->commitment, sizeof r->commitment);
-    vb_field_hex(&c, "signature", r->commitment_signature, sizeof r->commitment_signature);
 
     vb_fields en = vb_fields_member(doc, "engine", vb_names_engine);
     vb_field_name(&en, "tier", 1, r->engine_tier, sizeof r->engine_tier);
@@ -338,26 +342,26 @@ static vb_err read_small_parts(vb_fields *doc, vb_receipt *r) {
     vb_field_number(&u, "completion_tokens", 0, (uint64_t)VB_JCS_INTEGER_MAX,
                     &r->usage_completion_tokens);
     vb_field_number(&u, "prompt_tokens", 0, (uint64_t)VB_JCS_INTEGER_MAX, &r->usage_prompt_tokens);
-    return doc->err ? doc->err : c.err ? c.err : en.err ? en.err : m.err ? m.err : u.err;
+    return doc->err ? doc->err : en.err ? en.err : m.err ? m.err : u.err;
 }
 
 /* Another version is told apart from nonsense, before anything else is looked at. */
-static vb_err check_format(const json_t *doc, vb_error *e) {
-    static const char family[] = "verbatim.receipt/";
-    const char *format = json_string_value(json_object_get(doc, "format"));
-    if (!format || strncmp(format, family, sizeof family - 1) != 0) {
-        return vb_fail(e, VB_EFORMAT, "format: expected %s", VB_RECEIPT_FORMAT);
+vb_err vb_read_format(const json_t *doc, const char *format, vb_error *e) {
+    const json_t *v = json_object_get(doc, "format");
+    const char *found = json_string_value(v);
+    size_t n_family = (size_t)(strchr(format, '/') + 1 - format);
+    if (!found || strncmp(found, format, n_family) != 0) {
+        return vb_fail(e, VB_EFORMAT, "format: expected %s", format);
     }
-    if (json_string_length(json_object_get(doc, "format")) != strlen(VB_RECEIPT_FORMAT) ||
-        strcmp(format, VB_RECEIPT_FORMAT) != 0) {
-        return vb_fail(e, VB_EUNSUPPORTED, "format: this build reads %s, found %.40s",
-                       VB_RECEIPT_FORMAT, format);
+    if (json_string_length(v) != strlen(format) || strcmp(found, format) != 0) {
+        return vb_fail(e, VB_EUNSUPPORTED, "format: this build reads %s, found %.40s", format,
+                       found);
     }
     return VB_OK;
 }
 
 static vb_err read_receipt(const json_t *json, vb_receipt *r, vb_error *e) {
-    vb_err err = check_format(json, e);
+    vb_err err = vb_read_format(json, VB_RECEIPT_FORMAT, e);
     if (err) {
         return err;
     }
@@ -367,10 +371,13 @@ static vb_err read_receipt(const json_t *json, vb_receipt *r, vb_error *e) {
     }
     err = read_small_parts(&doc, r);
     if (!err) {
-        err = read_request(&doc, &r->request);
+        err = vb_read_commitment(&doc, r);
     }
     if (!err) {
-        err = read_prompt(&doc, &r->prompt);
+        err = vb_read_request(&doc, &r->request);
+    }
+    if (!err) {
+        err = vb_read_prompt(&doc, &r->prompt);
     }
     if (!err) {
         err = read_beacon(&doc, r);

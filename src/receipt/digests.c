@@ -50,6 +50,10 @@ void vb_digest_receipt(const void *jcs, size_t n_bytes, uint8_t out[VB_SHA256_BY
     digest("verbatim.receipt.v1\n", jcs, n_bytes, out);
 }
 
+void vb_digest_abort(const void *jcs, size_t n_bytes, uint8_t out[VB_SHA256_BYTES]) {
+    digest("verbatim.abort.v1\n", jcs, n_bytes, out);
+}
+
 void vb_seed_from_round(const char *beacon_id, uint64_t round, const uint8_t *randomness,
                         size_t n_randomness, const uint8_t commitment[VB_SHA256_BYTES],
                         uint32_t choice, uint8_t out[VB_SHA256_BYTES]) {

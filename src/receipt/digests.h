@@ -25,6 +25,10 @@ void vb_digest_request(const void *jcs, size_t n_bytes, uint8_t out[VB_SHA256_BY
 /* verification_hash = SHA-256("verbatim.receipt.v1\n" | JCS(receipt without signature)). */
 void vb_digest_receipt(const void *jcs, size_t n_bytes, uint8_t out[VB_SHA256_BYTES]);
 
+/* What an abort's signature signs: SHA-256("verbatim.abort.v1\n" | JCS(abort without signature)).
+ */
+void vb_digest_abort(const void *jcs, size_t n_bytes, uint8_t out[VB_SHA256_BYTES]);
+
 /* Seed of choice i from a beacon round: SHA-256("verbatim.seed.v1\n" | beacon id | 0 | u64be round
  * | randomness | C | u32be i). */
 void vb_seed_from_round(const char *beacon_id, uint64_t round, const uint8_t *randomness,

@@ -32,6 +32,14 @@ const char *const vb_names_sampling[] = {"frequency_penalty",
 const char *const vb_names_stop[] = {"strings", "tokens", NULL};
 const char *const vb_names_usage[] = {"completion_tokens", "prompt_tokens", NULL};
 
+const char *const vb_names_abort[] = {"aborted_at_ms", "commitment", "format", "reason",
+                                      "request",       "signature",  NULL};
+const char *const vb_names_commitment_record[] = {"commitment", "format", "request", NULL};
+const char *const vb_names_opening[] = {"choice", "format",   "logit",  "logits",
+                                        "path",   "position", "rank",   "receipt",
+                                        "token",  "total",    "weight", NULL};
+const char *const vb_names_prompt_record[] = {"format", "prompt", NULL};
+
 const char *vb_finish_name(vb_finish f) {
     switch (f) {
     case VB_FINISH_STOP: return "stop";

@@ -1,5 +1,5 @@
 /*
- * The members of every object of a receipt: one list for the writer and the reader.
+ * The members of every object of a receipt and of the records around it.
  */
 #ifndef VB_RECEIPT_NAMES_H
 #define VB_RECEIPT_NAMES_H
@@ -19,6 +19,12 @@ extern const char *const vb_names_request_beacon[];
 extern const char *const vb_names_sampling[];
 extern const char *const vb_names_stop[];
 extern const char *const vb_names_usage[];
+
+/* The records around a receipt. */
+extern const char *const vb_names_abort[];
+extern const char *const vb_names_commitment_record[];
+extern const char *const vb_names_opening[];
+extern const char *const vb_names_prompt_record[];
 
 vb_finish vb_finish_of_name(const char *name);           /* 0: none */
 vb_prompt_kind vb_prompt_kind_of_name(const char *name); /* 0: none */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "receipt/digests.h"
+#include "receipt/records.h"
 
 void vb_receipt_init(vb_receipt *r) {
     memset(r, 0, sizeof *r);
@@ -13,6 +14,7 @@ void vb_receipt_init(vb_receipt *r) {
     r->request.n_choices = 1;
 }
 
+/* Drops what a private receipt leaves out. */
 static void drop_prompt(vb_receipt_prompt *p) {
     free(p->tokens);
     p->tokens = NULL;
@@ -25,6 +27,11 @@ static void drop_prompt(vb_receipt_prompt *p) {
     free(p->messages);
     p->messages = NULL;
     p->n_messages = 0;
+}
+
+void vb_receipt_prompt_free(vb_receipt_prompt *p) {
+    drop_prompt(p);
+    memset(p, 0, sizeof *p);
 }
 
 void vb_receipt_free(vb_receipt *r) {
