@@ -4,7 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "beacon/drand.h"
+#include "beacon/ethereum.h"
 #include "beacon/local.h"
+#include "beacon/mix.h"
+#include "beacon/nist.h"
+#include "beacon/theta.h"
 
 static const char *const kind_names[] = {"unknown", "drand", "theta", "ethereum",
                                          "nist",    "mix",   "local"};
@@ -60,25 +65,29 @@ void vb_beacon_round_free(vb_beacon_round *r) {
     memset(r, 0, sizeof *r);
 }
 
-vb_err vb_beacon_verify(const vb_beacon_round *r, const vb_trust *trust, vb_beacon_facts *facts,
-                        vb_error *e) {
-    vb_beacon_facts ignored;
-    vb_beacon_facts *f = facts ? facts : &ignored;
-    memset(f, 0, sizeof *f);
-    (void)trust;
-    vb_beacon_kind kind = vb_beacon_kind_of_id(r->id);
-    switch (kind) {
+static vb_err verify_kind(const vb_beacon_round *r, const vb_trust *trust, vb_beacon_facts *facts,
+                          vb_error *e) {
+    switch (vb_beacon_kind_of_id(r->id)) {
+    case VB_BEACON_DRAND: return vb_drand_verify(r, trust, facts, e);
+    case VB_BEACON_THETA: return vb_theta_verify(r, trust, facts, e);
+    case VB_BEACON_ETHEREUM: return vb_ethereum_verify(r, trust, facts, e);
+    case VB_BEACON_NIST: return vb_nist_verify(r, trust, facts, e);
+    case VB_BEACON_MIX: return vb_mix_verify(r, trust, facts, e);
     case VB_BEACON_LOCAL: return vb_local_verify(r, e);
-    case VB_BEACON_DRAND:
-    case VB_BEACON_THETA:
-    case VB_BEACON_ETHEREUM:
-    case VB_BEACON_NIST:
-    case VB_BEACON_MIX:
-        return vb_fail(e, VB_EUNSUPPORTED, "this build can not check beacons of kind %s",
-                       vb_beacon_kind_name(kind));
     case VB_BEACON_UNKNOWN: break;
     }
     return vb_fail(e, VB_EUNSUPPORTED, "unknown kind of beacon: %s", r->id);
+}
+
+vb_err vb_beacon_verify(const vb_beacon_round *r, const vb_trust *trust, vb_beacon_facts *facts,
+                        vb_error *e) {
+    vb_beacon_facts found = {0};
+    vb_err err = verify_kind(r, trust ? trust : vb_trust_builtin(), &found, e);
+    if (facts) {
+        *facts = found;
+    }
+    /* A proof beyond the limits is of no kind's form: that does not depend on who checks it. */
+    return err == VB_ELIMIT ? vb_fail_in(e, VB_EFORMAT, "too large") : err;
 }
 
 static vb_err window_rule(vb_beacon_mode mode, uint64_t time_ms, const vb_beacon_round *r,
@@ -108,7 +117,11 @@ vb_err vb_beacon_round_rule(vb_beacon_mode mode, uint64_t time_ms, const uint64_
             return vb_fail(e, VB_EMISMATCH,
                            "mode fixed with a mix: a number fixes one of its parts only");
         }
-        if (fixed_round && *fixed_round != r->round) {
+        if (!fixed_round) {
+            return vb_fail(e, VB_EMISMATCH,
+                           "mode fixed with a round that the request does not name");
+        }
+        if (*fixed_round != r->round) {
             return vb_fail(e, VB_EMISMATCH,
                            "the request fixed round %" PRIu64 ", the seed is from round %" PRIu64,
                            *fixed_round, r->round);

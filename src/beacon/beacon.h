@@ -57,7 +57,7 @@ typedef struct vb_beacon_window {
     uint64_t from, to;
 } vb_beacon_window;
 
-enum { VB_BEACON_CAVEAT_BYTES = 256 };
+enum { VB_BEACON_CAVEAT_BYTES = 1280 }; /* a mix has those of its parts */
 
 /* What a round's proof tells beyond its randomness. */
 typedef struct vb_beacon_facts {
@@ -70,13 +70,16 @@ typedef struct vb_beacon_facts {
 /* Checks the proof of a round offline. VB_OK: the randomness is that round's, and facts (which may
  * be NULL) are set. VB_EMISMATCH: it is not (or the proof is false). VB_EFORMAT: id, round,
  * randomness or proof are not of the kind's form. VB_EUNTRUSTED: nothing is wrong with it, but
- * trust has no root for it (the message says which would do). VB_EUNSUPPORTED: a kind this build
- * can not check. trust NULL: the built-in roots. */
+ * trust has no root for it (the message says which would do); facts are set where they follow from
+ * the proof alone, and timed is false where they do not. VB_EUNSUPPORTED: a kind this build can not
+ * check. VB_ENOMEM. trust NULL: the built-in roots. Whether trust accepts the beacon's id is the
+ * caller's question (vb_trust_accepts_beacon). */
 VB_MUST_CHECK vb_err vb_beacon_verify(const vb_beacon_round *r, const vb_trust *trust,
                                       vb_beacon_facts *facts, vb_error *e);
 
 /* Whether a mode allows a round whose proof was good, for a commitment made at time_ms with
- * request.beacon.round = *fixed_round (NULL: none). VB_EMISMATCH: it does not, and why. */
+ * request.beacon.round = *fixed_round (NULL: null). VB_EMISMATCH: it does not, and why.
+ * VB_EUNSUPPORTED: an unknown mode. */
 VB_MUST_CHECK vb_err vb_beacon_round_rule(vb_beacon_mode mode, uint64_t time_ms,
                                           const uint64_t *fixed_round, const vb_beacon_round *r,
                                           const vb_beacon_facts *facts, vb_error *e);

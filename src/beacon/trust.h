@@ -74,17 +74,23 @@ typedef struct vb_trust {
     size_t n_nist_certificates;
 } vb_trust;
 
+/* vb_trust.modes when all are accepted: next, latest, fixed, local. */
+#define VB_TRUST_MODES_ALL (1u << 1 | 1u << 2 | 1u << 3 | 1u << 4)
+
 /* The built-in roots; static. */
 const vb_trust *vb_trust_builtin(void);
 
-/* Reads a trust file. Chains of drand and certificates of NIST are added to the built-in ones. */
+/* Reads a trust file. Chains of drand and certificates of NIST are added to the built-in ones,
+ * which come first. VB_EFORMAT names the member ("trust.theta[0].validators[3].stake: ...");
+ * VB_ELIMIT, VB_ENOMEM. */
 VB_MUST_CHECK vb_err vb_trust_parse(const void *bytes, size_t n_bytes, vb_trust **out, vb_error *e);
 void vb_trust_free(vb_trust *t); /* NULL is allowed; not for vb_trust_builtin's */
 
-/* NULL when there is none. */
+/* NULL when there is none. Names are not unique: vb_trust_drand_named gives the first chain, so no
+ * file's chain takes the place of a built-in one. */
 const vb_drand_chain *vb_trust_drand(const vb_trust *t, const uint8_t hash[32]);
 const vb_drand_chain *vb_trust_drand_named(const vb_trust *t, const char *beacon_id);
-bool vb_trust_accepts_beacon(const vb_trust *t, const char *id);
+bool vb_trust_accepts_beacon(const vb_trust *t, const char *id); /* "beacons" in the file */
 const vb_trust_key *vb_trust_server_key(const vb_trust *t, const uint8_t key[32]);
 
 #endif
