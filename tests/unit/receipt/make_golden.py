@@ -1,9 +1,12 @@
 #!/usr/bin/python3
-"""The two receipts of sample_receipt.h, built from spec/receipt.md with nothing but Python's
-hashlib and json and a textbook Ed25519: what the C code must give byte for byte.
+"""The two receipts of sample_receipt.h and the records around the second, built from
+spec/receipt.md with nothing but Python's hashlib and json and a textbook Ed25519: what the C code
+must give byte for byte.
 
-    make_golden.py FOLDER     writes golden_fixed.json and golden_local.json
+    make_golden.py FOLDER     writes golden_{fixed,local}.json and
+                              record_{commitment,abort,prompt,opening}.json
 """
+import base64
 import hashlib
 import json
 import struct
@@ -195,10 +198,45 @@ def make(mode):
         "usage": {"completion_tokens": 5, "prompt_tokens": 4},
     }
     receipt["signature"] = sign(seed, sha(b"verbatim.receipt.v1\n", jcs(receipt))).hex()
-    return jcs(receipt)
+    return receipt
+
+
+def make_records(receipt):
+    seed = bytes(range(32))
+    committed = {"commitment": receipt["commitment"], "request": receipt["request"]}
+    abort = {"aborted_at_ms": "1763834005000", "format": "verbatim.abort/1", "reason": "beacon",
+             **committed}
+    abort["signature"] = sign(seed, sha(b"verbatim.abort.v1\n", jcs(abort))).hex()
+    unsigned = {k: v for k, v in receipt.items() if k != "signature"}
+    logits = (0.0, -1.5, 3.25)
+    opening = {
+        "choice": 0,
+        "format": "verbatim.opening/1",
+        "logit": number(logits[1]),
+        "logits": base64.b64encode(b"".join(struct.pack("<f", x) for x in logits)).decode(),
+        "path": [leaf(0, 2, logits).hex(), leaf(2, 0, logits).hex()],
+        "position": 1,
+        "rank": 3,
+        "receipt": sha(b"verbatim.receipt.v1\n", jcs(unsigned)).hex(),
+        "token": 1,
+        "total": "18446744073709551615",
+        "weight": "9007199254740993",
+    }
+    return {
+        "commitment": {"format": "verbatim.commitment/1", **committed},
+        "abort": abort,
+        "prompt": {"format": "verbatim.prompt/1", "prompt": receipt["prompt"]},
+        "opening": opening,
+    }
+
+
+def write(name, record):
+    with open(f"{sys.argv[1]}/{name}.json", "wb") as f:
+        f.write(jcs(record))
 
 
 if __name__ == "__main__":
     for m in ("fixed", "local"):
-        with open(f"{sys.argv[1]}/golden_{m}.json", "wb") as f:
-            f.write(make(m))
+        write(f"golden_{m}", make(m))
+    for kind, record in make_records(make("local")).items():
+        write(f"record_{kind}", record)

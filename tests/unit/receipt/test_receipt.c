@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "json/jcs.h"
+#include "unit/receipt/change.h"
 #include "unit/receipt/sample_receipt.h"
 
 static void assert_decodes(const vb_buf *b, vb_receipt *r) {
@@ -126,44 +126,8 @@ static void other_shapes_round_trip(void **state) {
     free(back);
 }
 
-/* The value at a path like "request.stop" or "outputs.0"; "" is the document. */
-static json_t *walk(json_t *doc, const char *path) {
-    json_t *at = doc;
-    while (*path) {
-        size_t n = strcspn(path, ".");
-        char part[64];
-        snprintf(part, sizeof part, "%.*s", (int)n, path);
-        at = json_is_array(at) ? json_array_get(at, (size_t)strtoul(part, NULL, 10))
-                               : json_object_get(at, part);
-        assert_non_null(at);
-        path += n + (path[n] == '.');
-    }
-    return at;
-}
-
-/* Sets the member at a path like "request.stop.tokens" to JSON text; NULL: removes it. */
-static void set_path(json_t *doc, const char *path, const char *text) {
-    char parent[128] = "";
-    const char *dot = strrchr(path, '.'), *name = dot ? dot + 1 : path;
-    if (dot) {
-        snprintf(parent, sizeof parent, "%.*s", (int)(dot - path), path);
-    }
-    json_t *at = walk(doc, parent);
-    if (!text) {
-        assert_int_equal(json_object_del(at, name), 0);
-        return;
-    }
-    json_t *v = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    assert_non_null(v);
-    assert_int_equal(json_object_set_new(at, name, v), 0);
-}
-
 static vb_err decode_changed(const vb_buf *b, const char *path, const char *text, vb_error *e) {
-    json_t *doc = json_loadb((char *)b->data, b->len, JSON_ALLOW_NUL, NULL);
-    assert_non_null(doc);
-    set_path(doc, path, text);
-    vb_buf changed = vb_buf_make(VB_RECEIPT_BYTES_MAX);
-    assert_int_equal(vb_jcs_append(doc, &changed, NULL), VB_OK);
+    vb_buf changed = with_path(b, path, text);
     vb_receipt *r = malloc(sizeof *r);
     assert_non_null(r);
     vb_err err = vb_receipt_decode(changed.data, changed.len, r, e);
@@ -175,7 +139,6 @@ static vb_err decode_changed(const vb_buf *b, const char *path, const char *text
     }
     free(r);
     vb_buf_free(&changed);
-    json_decref(doc);
     return err;
 }
 
@@ -292,7 +255,7 @@ static void errors_name_the_field(void **state) {
 /* Removes every member of every object in turn. */
 static void no_member_may_be_missing(void **state) {
     vb_buf b = sample_bytes(VB_MODE_LOCAL);
-    json_t *doc = json_loadb((char *)b.data, b.len, JSON_ALLOW_NUL, NULL);
+    json_t *doc = document(&b);
     const char *const objects[] = {
         "",          "beacon",       "commitment",        "engine",  "model",
         "outputs.0", "prompt",       "prompt.messages.1", "request", "request.sampling",
