@@ -352,7 +352,7 @@ static vb_err check_hash(const vb_buf *list, const uint8_t claimed[HASH_BYTES], 
 
 vb_err vb_ethereum_header_rlp(const json_t *block, vb_buf *rlp, vb_error *e) {
     uint8_t claimed[HASH_BYTES];
-    vb_fields f = vb_fields_foreign(block, "block", e);
+    vb_fields f = vb_node_open(block, "block", e);
     vb_node_hex(&f, "hash", "0x", claimed, sizeof claimed);
     if (f.err) {
         return f.err;

@@ -336,7 +336,7 @@ static void node_u32(vb_fields *f, const char *name, uint32_t *out) {
 }
 
 static vb_err node_pulse(const json_t *answer, nist_pulse *p, vb_error *e) {
-    vb_fields f = vb_fields_foreign(answer, "", e);
+    vb_fields f = vb_node_open(answer, "", e);
     vb_fields o = vb_node_object(&f, "pulse");
     vb_node_hex(&o, "certificateId", "", p->certificate_id, VB_SHA512_BYTES);
     vb_node_integer(&o, "chainIndex", UINT64_MAX, &p->chain_index);

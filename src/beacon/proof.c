@@ -161,6 +161,16 @@ const json_t *vb_node_member(vb_fields *f, const char *name) {
     return v;
 }
 
+vb_fields vb_node_open(const json_t *value, const char *path, vb_error *e) {
+    if (value) {
+        return vb_fields_foreign(value, path, e);
+    }
+    vb_fields f = {.e = e};
+    snprintf(f.path, sizeof f.path, "%s", path);
+    vb_field_fail(&f, VB_EFORMAT, "", "missing");
+    return f;
+}
+
 vb_fields vb_node_object(vb_fields *f, const char *name) {
     const json_t *v = vb_node_member(f, name);
     if (!v) {

@@ -38,6 +38,8 @@ json_t *vb_proof_hex(const uint8_t *bytes, size_t n);
 /* A new JSON string of a decimal number; NULL without memory. */
 json_t *vb_proof_decimal(uint64_t v);
 
+/* A node's answer as an object with any members; NULL, for one that is missing, is VB_EFORMAT. */
+vb_fields vb_node_open(const json_t *value, const char *path, vb_error *e);
 /* The member of a node's answer, which must be there and not null. */
 const json_t *vb_node_member(vb_fields *f, const char *name);
 /* An object in it, with any members. */

@@ -235,7 +235,7 @@ typedef struct node_block {
 
 static vb_err read_block(const json_t *answer, const char *path, const char *chain, node_block *b,
                          vb_error *e) {
-    vb_fields f = vb_fields_foreign(answer, path, e);
+    vb_fields f = vb_node_open(answer, path, e);
     char chain_id[VB_TRUST_NAME_BYTES_MAX + 1] = "";
     vb_field_name(&f, "chain_id", 0, chain_id, sizeof chain_id);
     vb_node_hex(&f, "hash", "0x", b->hash, sizeof b->hash);
@@ -325,7 +325,7 @@ static vb_err take_votes(const json_t *array, const uint8_t hash[HASH_BYTES], th
 }
 
 static vb_err read_hcc(const json_t *child, theta_proof *p, vb_error *e) {
-    vb_fields f = vb_fields_foreign(child, "child", e);
+    vb_fields f = vb_node_open(child, "child", e);
     vb_fields hcc = vb_node_object(&f, "hcc");
     uint8_t certified[HASH_BYTES];
     vb_node_hex(&hcc, "BlockHash", "0x", certified, sizeof certified);
