@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "beacon/round.h"
 #include "receipt/names.h"
 #include "receipt/parts.h"
 #include "receipt/receipt.h"
@@ -236,26 +237,6 @@ vb_err vb_read_prompt(const vb_fields *doc, vb_receipt_prompt *p) {
     return f.err;
 }
 
-static void read_proof(vb_fields *f, vb_beacon_round *b) {
-    if (f->err || vb_field_is_null(f, "proof")) {
-        return;
-    }
-    const json_t *v = vb_field(f, "proof");
-    if (!json_is_object(v)) {
-        vb_field_fail(f, VB_EFORMAT, "proof", "expected an object or null");
-        return;
-    }
-    vb_buf text = vb_buf_make(VB_BEACON_PROOF_BYTES_MAX);
-    vb_err err = vb_jcs_append(v, &text, NULL);
-    if (err) {
-        vb_field_fail(f, err, "proof", "cannot be kept: at most %u bytes",
-                      VB_BEACON_PROOF_BYTES_MAX);
-        vb_buf_free(&text);
-        return;
-    }
-    b->proof = (char *)text.data; /* moves */
-}
-
 static vb_err read_beacon(const vb_fields *doc, vb_receipt *r) {
     bool expected = r->request.beacon_id[0] != 0;
     if (vb_field_is_null(doc, "beacon") == expected) {
@@ -267,11 +248,7 @@ static vb_err read_beacon(const vb_fields *doc, vb_receipt *r) {
         return VB_OK;
     }
     vb_fields f = vb_fields_member(doc, "beacon", vb_names_beacon);
-    const json_t *v = vb_field(&f, "randomness");
-    r->beacon.n_randomness = v && json_string_length(v) == 128 ? 64 : 32;
-    vb_field_hex(&f, "randomness", r->beacon.randomness, r->beacon.n_randomness);
-    vb_field_decimal(&f, "round", 0, UINT64_MAX, &r->beacon.round);
-    read_proof(&f, &r->beacon);
+    vb_beacon_round_read(&f, &r->beacon);
     memcpy(r->beacon.id, r->request.beacon_id, sizeof r->beacon.id);
     r->has_beacon = true;
     return f.err;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "beacon/round.h"
 #include "receipt/digests.h"
 #include "receipt/parts.h"
 #include "receipt/receipt.h"
@@ -111,16 +112,13 @@ json_t *vb_build_prompt(vb_build *b, const vb_receipt_prompt *p) {
 }
 
 static json_t *beacon(vb_build *b, const vb_receipt *r) {
+    json_t *o = NULL;
     if (!r->has_beacon) {
         return json_null();
     }
-    json_t *o = json_object(), *proof = json_null();
-    if (r->beacon.proof) {
-        proof = json_loads(r->beacon.proof, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+    if (!b->err) {
+        b->err = vb_beacon_round_members(&r->beacon, &o, b->e);
     }
-    vb_build_put(b, o, "proof", proof);
-    vb_build_put(b, o, "randomness", vb_build_hex(r->beacon.randomness, r->beacon.n_randomness));
-    vb_build_put(b, o, "round", vb_build_decimal(r->beacon.round));
     return o;
 }
 

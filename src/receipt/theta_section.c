@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "beacon/proof.h"
 #include "json/jcs.h"
 #include "json/json.h"
 
@@ -15,10 +16,9 @@ typedef struct theta_block {
 static vb_err read_block(const vb_beacon_round *b, theta_block *out, vb_error *e) {
     uint8_t hash[VB_SHA256_BYTES];
     json_t *proof;
-    vb_err err =
-        vb_json_parse(b->proof ? b->proof : "", b->proof ? strlen(b->proof) : 0, &proof, e);
+    vb_err err = vb_proof_open(b, VB_SHA256_BYTES, &proof, e);
     if (err) {
-        return vb_fail_in(e, err, "beacon.proof");
+        return err;
     }
     vb_fields f = vb_fields_foreign(proof, "beacon.proof", e);
     vb_field_hex(&f, "hash", hash, sizeof hash);
@@ -41,7 +41,7 @@ static vb_err check_randomness(const vb_beacon_round *b, const theta_block *bloc
                      block->timestamp);
     VB_ASSERT(n > 0 && (size_t)n < sizeof text);
     vb_sha256_of(text, (size_t)n, digest);
-    if (b->n_randomness != sizeof digest || memcmp(digest, b->randomness, sizeof digest) != 0) {
+    if (memcmp(digest, b->randomness, sizeof digest) != 0) {
         return vb_fail(e, VB_EMISMATCH, "beacon.randomness is not that of the proof's block");
     }
     return VB_OK;

@@ -9,8 +9,8 @@
 
 #include <jansson.h>
 
-#include "json/jcs.h"
 #include "receipt/receipt.h"
+#include "json/jcs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

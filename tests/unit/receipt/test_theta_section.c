@@ -138,7 +138,7 @@ static void block_and_randomness_belong_together(void **state) {
     assert_refused(VB_EMISMATCH, "beacon.randomness");
     sample_theta();
     r.beacon.n_randomness = 64;
-    assert_refused(VB_EMISMATCH, "beacon.randomness");
+    assert_refused(VB_EFORMAT, "beacon randomness");
     sample_theta();
     set_proof("{\"hash\":\"" SAMPLE_HASH "\",\"timestamp\":\"1749770571\"}");
     assert_refused(VB_EMISMATCH, "beacon.randomness");
