@@ -71,25 +71,6 @@ static void replay(invocation *o, const vb_receipt *r, vb_report *rep) {
     vb_progress_end(&bar);
 }
 
-/* Where the replay left the receipt's path, as text. */
-static void print_divergence(const invocation *o, const vb_report *rep) {
-    const vb_divergence *d = &rep->divergence;
-    if (!d->known || !o->a.tokenizer || d->expected == d->found) {
-        return;
-    }
-    const uint32_t ids[2] = {d->expected, d->found};
-    for (int i = 0; i < 2; i++) {
-        vb_buf text = vb_buf_make(VB_TEXT_BYTES_MAX);
-        if (ids[i] < vb_tokenizer_size(o->a.tokenizer) &&
-            vb_tokenizer_decode(o->a.tokenizer, &ids[i], 1, true, false, &text, NULL) == VB_OK) {
-            printf("  %-9s token %u ", i ? "found" : "expected", ids[i]);
-            vb_app_print_json_string(text.data ? (const char *)text.data : "", text.len);
-            printf("\n");
-        }
-        vb_buf_free(&text);
-    }
-}
-
 /* Returns the exit status: the verdict's, unless the verdict could not be shown. */
 static int print_report(const invocation *o, const vb_report *rep) {
     vb_buf out = vb_buf_make(VB_RECEIPT_BYTES_MAX);
@@ -102,8 +83,6 @@ static int print_report(const invocation *o, const vb_report *rep) {
         fwrite(out.data, 1, out.len, stdout);
         if (o->a.json) {
             printf("\n");
-        } else {
-            print_divergence(o, rep);
         }
     }
     vb_buf_free(&out);

@@ -4,10 +4,12 @@
  */
 #include "verify/check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "beacon/beacon.h"
 #include "receipt/digests.h"
+#include "receipt/records.h"
 
 /* An error that is about this program's means and not about the receipt. */
 static void unfinished(vb_report *rep, vb_check_id id, const vb_error *e) {
@@ -47,57 +49,57 @@ static void check_signature(const vb_receipt *r, vb_report *rep) {
     }
 }
 
-static void check_server_key(const vb_receipt *r, const vb_expect *x, vb_report *rep) {
-    vb_check *c = &rep->checks[VB_CHECK_SERVER_KEY];
-    if (!x->server_key) {
-        static const char open[] =
-            "no key was expected: the signature says that one key made all of this, not whose";
-        memcpy(c->detail, open, sizeof open);
+/* What is said of a check that nothing required. */
+static void leave_open(vb_report *rep, vb_check_id id, const char *why) {
+    vb_check *c = &rep->checks[id];
+    snprintf(c->detail, sizeof c->detail, "%s", why);
+}
+
+static void check_server_key(const vb_receipt *r, const vb_expect *x, const vb_trust *trust,
+                             vb_report *rep) {
+    if (!x->server_key && trust->any_server_key) {
+        leave_open(
+            rep, VB_CHECK_SERVER_KEY,
+            "no key was expected: the signature says that one key made all of this, not whose");
         return;
     }
     vb_report_require(rep, VB_CHECK_SERVER_KEY);
-    if (memcmp(x->server_key, r->request.server_key, VB_ED25519_PUBLIC_BYTES) == 0) {
-        vb_report_pass(rep, VB_CHECK_SERVER_KEY, NULL, "the expected server's");
-    } else {
+    if (x->server_key &&
+        memcmp(x->server_key, r->request.server_key, VB_ED25519_PUBLIC_BYTES) != 0) {
         vb_report_fail(rep, VB_CHECK_SERVER_KEY, VB_REASON_SIGNATURE,
                        "signed with another key than the expected one");
+        return;
+    }
+    if (trust->any_server_key) {
+        vb_report_pass(rep, VB_CHECK_SERVER_KEY, NULL, "the expected server's");
+        return;
+    }
+    const vb_trust_key *known = vb_trust_server_key(trust, r->request.server_key);
+    if (known) {
+        vb_report_pass(rep, VB_CHECK_SERVER_KEY, NULL, "trusted as \"%s\"", known->name);
+    } else {
+        vb_report_unknown(rep, VB_CHECK_SERVER_KEY, VB_REASON_TRUST_ROOT,
+                          "signed with a key that the trust file does not list");
     }
 }
 
 static void check_commitment(const vb_receipt *r, const vb_expect *x, vb_report *rep) {
-    uint8_t c[VB_SHA256_BYTES], message[VB_COMMITMENT_MESSAGE_BYTES];
     vb_error e = {0};
-    if (vb_receipt_commitment(r, c, &e)) {
+    vb_err err = vb_commitment_check(r, &e);
+    if (err == VB_EMISMATCH) {
+        vb_report_fail(rep, VB_CHECK_COMMITMENT, VB_REASON_COMMITMENT, "%s", e.msg);
+    } else if (err) {
         unfinished(rep, VB_CHECK_COMMITMENT, &e);
-        return;
-    }
-    if (memcmp(c, r->commitment, sizeof c) != 0) {
-        vb_report_fail(rep, VB_CHECK_COMMITMENT, VB_REASON_COMMITMENT,
-                       "commitment.value is not the digest of the request");
-        return;
-    }
-    if (x->commitment && memcmp(c, x->commitment, sizeof c) != 0) {
+    } else if (x->commitment && memcmp(r->commitment, x->commitment, VB_SHA256_BYTES) != 0) {
         vb_report_fail(rep, VB_CHECK_COMMITMENT, VB_REASON_COMMITMENT,
                        "not the commitment that was given before the answer");
-        return;
-    }
-    if (x->nonce && strcmp(x->nonce, r->request.nonce) != 0) {
+    } else if (x->nonce && strcmp(x->nonce, r->request.nonce) != 0) {
         vb_report_fail(rep, VB_CHECK_COMMITMENT, VB_REASON_COMMITMENT,
                        "the nonce is not the expected one");
-        return;
-    }
-    vb_commitment_message(c, message);
-    vb_err err = vb_ed25519_verify(r->request.server_key, sizeof r->request.server_key, message,
-                                   sizeof message, r->commitment_signature,
-                                   sizeof r->commitment_signature, &e);
-    if (err == VB_OK) {
+    } else {
         vb_report_pass(rep, VB_CHECK_COMMITMENT, NULL,
                        "the digest of the request, signed; sequence %llu",
                        (unsigned long long)r->request.sequence);
-    } else if (err == VB_EMISMATCH || err == VB_EFORMAT) {
-        vb_report_fail(rep, VB_CHECK_COMMITMENT, VB_REASON_COMMITMENT, "its signature: %s", e.msg);
-    } else {
-        unfinished(rep, VB_CHECK_COMMITMENT, &e);
     }
 }
 
@@ -111,64 +113,99 @@ static void check_arithmetic(const vb_receipt *r, vb_report *rep) {
     }
 }
 
-static void check_beacon(const vb_receipt *r, vb_report *rep) {
+/* True when the round is genuine: facts are then what its proof tells. */
+static bool check_beacon(const vb_receipt *r, const vb_trust *trust, vb_beacon_facts *facts,
+                         vb_report *rep) {
     if (!r->has_beacon) {
         vb_report_pass(rep, VB_CHECK_BEACON, NULL, "none: the caller gave the seed");
-        return;
+        return false;
     }
     vb_error e = {0};
-    vb_err err = vb_beacon_verify(&r->beacon, NULL, NULL, &e);
-    if (err == VB_OK) {
-        vb_report_pass(rep, VB_CHECK_BEACON, NULL, "%s, round %llu", r->beacon.id,
-                       (unsigned long long)r->beacon.round);
-    } else if (err == VB_EUNSUPPORTED) {
-        vb_report_unknown(rep, VB_CHECK_BEACON, VB_REASON_UNSUPPORTED_BEACON, "%s", e.msg);
-    } else if (err == VB_EMISMATCH || err == VB_EFORMAT) {
+    switch (vb_beacon_verify(&r->beacon, trust, facts, &e)) {
+    case VB_OK: break;
+    case VB_EMISMATCH:
+    case VB_EFORMAT:
+    case VB_ELIMIT:
         vb_report_fail(rep, VB_CHECK_BEACON, VB_REASON_BEACON_PROOF, "%s", e.msg);
-    } else {
-        unfinished(rep, VB_CHECK_BEACON, &e);
+        return false;
+    case VB_EUNTRUSTED:
+        vb_report_unknown(rep, VB_CHECK_BEACON, VB_REASON_TRUST_ROOT, "%s", e.msg);
+        return false;
+    case VB_EUNSUPPORTED:
+        vb_report_unknown(rep, VB_CHECK_BEACON, VB_REASON_UNSUPPORTED_BEACON, "%s", e.msg);
+        return false;
+    default: unfinished(rep, VB_CHECK_BEACON, &e); return false;
     }
+    if (vb_trust_accepts_beacon(trust, r->beacon.id)) {
+        vb_report_pass(rep, VB_CHECK_BEACON, facts->caveat, "%s, round %llu", r->beacon.id,
+                       (unsigned long long)r->beacon.round);
+    } else {
+        vb_report_unknown(rep, VB_CHECK_BEACON, VB_REASON_TRUST_ROOT,
+                          "the trust file does not accept the beacon %s", r->beacon.id);
+    }
+    return true;
+}
+
+/* What a mode's rule is worth for this receipt and this verifier. */
+static void grade_of_mode(const vb_receipt *r, const vb_expect *x, char out[VB_CHECK_GRADE_BYTES]) {
+    const char *more = "";
+    switch (r->request.mode) {
+    case VB_MODE_NEXT:
+        if (!x->commitment) {
+            more = "; the commitment's time is the server's word, unless it was seen before the "
+                   "round";
+        }
+        break;
+    case VB_MODE_LATEST:
+        if (!r->request.nonce[0]) {
+            more = "; there is none: no claim that the draw was fair";
+        } else if (!x->nonce) {
+            more = "; that the nonce is the client's was not checked";
+        }
+        break;
+    default: break;
+    }
+    snprintf(out, VB_CHECK_GRADE_BYTES, "%s%s", vb_beacon_mode_strength(r->request.mode), more);
+}
+
+/* Without a genuine round's windows the modes that need them can not be checked. */
+static void leave_rule_open(vb_report *rep) {
+    const vb_check *beacon = &rep->checks[VB_CHECK_BEACON];
+    vb_report_unknown(rep, VB_CHECK_ROUND_RULE,
+                      beacon->status == VB_CHECK_UNKNOWN ? beacon->reason : VB_REASON_UNFINISHED,
+                      "when the round appeared is not known without a proof of it");
 }
 
 /* Which round a mode allows. */
-static void check_round_rule(const vb_receipt *r, vb_report *rep) {
+static void check_round_rule(const vb_receipt *r, const vb_expect *x, const vb_trust *trust,
+                             const vb_beacon_facts *facts, bool genuine, vb_report *rep) {
     const vb_receipt_request *q = &r->request;
-    const char *strength = vb_beacon_mode_strength(q->mode);
-    bool local = vb_beacon_kind_of_id(q->beacon_id) == VB_BEACON_LOCAL;
-    switch (q->mode) {
-    case VB_MODE_FIXED:
-        if (q->has_round && q->round != r->beacon.round) {
-            vb_report_fail(rep, VB_CHECK_ROUND_RULE, VB_REASON_ROUND_RULE,
-                           "the request fixed round %llu, the seed is from round %llu",
-                           (unsigned long long)q->round, (unsigned long long)r->beacon.round);
-        } else {
-            vb_report_pass(rep, VB_CHECK_ROUND_RULE, strength, "%s",
-                           q->has_seed ? "the seed is in the request"
-                                       : "the round is in the request");
-        }
-        return;
-    case VB_MODE_LOCAL:
-        if (local) {
-            vb_report_pass(rep, VB_CHECK_ROUND_RULE, strength,
-                           "a round of the server's own chain, which the request names");
-        } else {
-            vb_report_fail(rep, VB_CHECK_ROUND_RULE, VB_REASON_ROUND_RULE,
-                           "mode local with a beacon that is not local");
-        }
-        return;
-    case VB_MODE_NEXT:
-    case VB_MODE_LATEST:
-        if (local) {
-            vb_report_fail(rep, VB_CHECK_ROUND_RULE, VB_REASON_ROUND_RULE,
-                           "mode %s needs rounds with a time; a local chain has none",
-                           vb_beacon_mode_name(q->mode));
-            return;
-        }
-        break;
-    case VB_MODE_UNKNOWN: break;
+    const bool timed = (q->mode == VB_MODE_NEXT || q->mode == VB_MODE_LATEST) &&
+                       vb_beacon_kind_of_id(q->beacon_id) != VB_BEACON_LOCAL;
+    if (!(trust->modes >> q->mode & 1)) {
+        vb_report_unknown(rep, VB_CHECK_ROUND_RULE, VB_REASON_TRUST_ROOT,
+                          "the trust file does not accept mode %s", vb_beacon_mode_name(q->mode));
     }
-    vb_report_unknown(rep, VB_CHECK_ROUND_RULE, VB_REASON_UNSUPPORTED_BEACON,
-                      "this build can not check mode %s", vb_beacon_mode_name(q->mode));
+    if (timed && !genuine) {
+        leave_rule_open(rep);
+        return;
+    }
+    vb_error e = {0};
+    vb_err err = VB_OK;
+    if (r->has_beacon) {
+        err = vb_beacon_round_rule(q->mode, q->issued_at_ms, q->has_round ? &q->round : NULL,
+                                   &r->beacon, facts, &e);
+    }
+    if (err == VB_EMISMATCH) {
+        vb_report_fail(rep, VB_CHECK_ROUND_RULE, VB_REASON_ROUND_RULE, "%s", e.msg);
+    } else if (err) {
+        vb_report_unknown(rep, VB_CHECK_ROUND_RULE, VB_REASON_UNSUPPORTED_BEACON, "%s", e.msg);
+    } else {
+        char grade[VB_CHECK_GRADE_BYTES];
+        grade_of_mode(r, x, grade);
+        vb_report_pass(rep, VB_CHECK_ROUND_RULE, grade, "mode %s%s%s", vb_beacon_mode_name(q->mode),
+                       q->fallback_from[0] ? ", a fallback from " : "", q->fallback_from);
+    }
 }
 
 static void check_seed(const vb_receipt *r, vb_report *rep) {
@@ -204,33 +241,59 @@ static bool digest_matches(const vb_receipt *r, const uint32_t *ids, size_t n, c
     return false;
 }
 
+static bool same_text(const vb_text *a, const vb_text *b) {
+    return a->len == b->len && (a->len == 0 || memcmp(a->p, b->p, a->len) == 0);
+}
+
+static bool same_messages(const vb_receipt_prompt *a, const vb_receipt_prompt *b) {
+    bool same = a->n_messages == b->n_messages;
+    for (size_t i = 0; same && i < a->n_messages; i++) {
+        same = strcmp(a->messages[i].role, b->messages[i].role) == 0 &&
+               same_text(&a->messages[i].content, &b->messages[i].content);
+    }
+    return same;
+}
+
+/* What of a prompt that is not private is not the receipt's; NULL: all that the receipt holds is
+ * the same. */
+static const char *prompt_difference(const vb_receipt_prompt *given, const vb_receipt_prompt *p) {
+    if (given->kind != p->kind) {
+        return "kind";
+    }
+    if (strcmp(given->date, p->date) != 0) {
+        return "date";
+    }
+    if (given->has_template != p->has_template ||
+        (p->has_template &&
+         memcmp(given->template_sha256, p->template_sha256, VB_SHA256_BYTES) != 0)) {
+        return "template_sha256";
+    }
+    if (p->has_tokens && !same_text(&given->text, &p->text)) {
+        return "text";
+    }
+    return p->has_tokens && !same_messages(given, p) ? "messages" : NULL;
+}
+
 static void check_prompt_digest(const vb_receipt *r, const vb_expect *x, vb_report *rep) {
-    const vb_receipt_prompt *p = &r->prompt;
-    bool known = p->has_tokens;
+    const vb_receipt_prompt *p = &r->prompt, *given = x->prompt;
     if (p->has_tokens &&
         !digest_matches(r, p->tokens, p->n_tokens, "the receipt's prompt tokens", rep)) {
         return;
     }
-    if (x->prompt_tokens) {
-        if (!digest_matches(r, x->prompt_tokens, x->n_prompt_tokens, "the expected prompt tokens",
-                            rep)) {
-            return;
-        }
-        known = true;
-    }
-    if (x->prompt_text && p->has_tokens) {
-        if (p->kind != VB_PROMPT_TEXT || p->text.len != x->n_prompt_text_bytes ||
-            memcmp(p->text.p, x->prompt_text, p->text.len) != 0) {
+    if (given) {
+        VB_ASSERT(given->has_tokens);
+        const char *other = prompt_difference(given, p);
+        if (other) {
             vb_report_fail(rep, VB_CHECK_PROMPT_DIGEST, VB_REASON_PROMPT,
-                           "the prompt is not the expected text");
+                           "prompt.%s is not that of the prompt that was given apart", other);
             return;
         }
-    } else if (x->prompt_text) {
-        vb_report_unknown(rep, VB_CHECK_PROMPT_DIGEST, VB_REASON_MISSING_PROMPT,
-                          "a private receipt: its text can not be compared; give the tokens");
-        return;
+        if (!digest_matches(r, given->tokens, given->n_tokens,
+                            "the tokens of the prompt that was given apart", rep)) {
+            return;
+        }
     }
-    if (known) {
+    if (p->has_tokens || given) {
         vb_report_pass(rep, VB_CHECK_PROMPT_DIGEST, NULL, "%llu tokens, as committed to",
                        (unsigned long long)r->request.n_prompt_tokens);
     } else {
@@ -392,16 +455,18 @@ bool vb_check_receipt(const void *bytes, size_t n_bytes, const vb_expect *expect
     if (!read_receipt(bytes, n_bytes, r, rep)) {
         return false;
     }
+    const vb_trust *trust = x->trust ? x->trust : vb_trust_builtin();
+    vb_beacon_facts facts = {0};
     rep->have_receipt = true;
     memcpy(rep->id, r->id, sizeof rep->id);
     memcpy(rep->model_sha256, r->request.model_sha256, sizeof rep->model_sha256);
     memcpy(rep->server_key, r->request.server_key, sizeof rep->server_key);
     check_signature(r, rep);
-    check_server_key(r, x, rep);
+    check_server_key(r, x, trust, rep);
     check_commitment(r, x, rep);
     check_arithmetic(r, rep);
-    check_beacon(r, rep);
-    check_round_rule(r, rep);
+    const bool genuine = check_beacon(r, trust, &facts, rep);
+    check_round_rule(r, x, trust, &facts, genuine, rep);
     check_seed(r, rep);
     check_prompt_digest(r, x, rep);
     check_expected(r, x, rep);

@@ -1,13 +1,15 @@
 /*
  * Verification: named checks, and one verdict drawn from them. This file holds the report and the
- * checks that need no model (level `receipt`); replay.c adds those that do. Pure.
+ * checks that need no model (level `receipt`); replay.c adds those that do, opening.c those of an
+ * opening. Pure.
  *
  * How a report can not read VERIFIED by accident: the level names the checks it requires when the
  * report begins, each starts as `missing`, and only vb_report_finish sets a verdict: VERIFIED when
  * every required check passed and no check at all failed or could not be done (level `full` also
- * needs `replayed`). Zeroed memory reads UNVERIFIABLE.
+ * needs `replayed`, level `sample` a position that was drawn again). Zeroed memory reads
+ * UNVERIFIABLE.
  *
- * Owner: a vb_report is caller's memory (about 30 KB), nothing to free. One thread at a time.
+ * Owner: a vb_report is caller's memory (about 60 KB), nothing to free. One thread at a time.
  */
 #ifndef VB_VERIFY_CHECK_H
 #define VB_VERIFY_CHECK_H
@@ -18,7 +20,9 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "beacon/trust.h"
 #include "receipt/receipt.h"
+#include "verify/divergence.h"
 
 typedef enum vb_verdict {
     VB_VERDICT_UNVERIFIABLE = 0,
@@ -48,13 +52,18 @@ typedef enum vb_reason {
     VB_REASON_UNSUPPORTED_FORMAT,     /* a receipt of another version */
     VB_REASON_UNSUPPORTED_ARITHMETIC, /* logits this build does not define */
     VB_REASON_UNSUPPORTED_BEACON,     /* a beacon or mode this build can not check */
-    VB_REASON_TRUST_ROOT,             /* the beacon's proof needs a trust root */
+    VB_REASON_TRUST_ROOT,             /* nothing that the verifier trusts vouches for it */
     VB_REASON_MISSING_MODEL,
     VB_REASON_MISSING_PROMPT, /* a private receipt, and the prompt was not given apart */
     VB_REASON_UNFINISHED      /* stopped, out of memory, or a check was not made */
 } vb_reason;
 
-typedef enum vb_level { VB_LEVEL_RECEIPT, VB_LEVEL_SAMPLE, VB_LEVEL_FULL } vb_level;
+typedef enum vb_level {
+    VB_LEVEL_RECEIPT,
+    VB_LEVEL_SAMPLE,
+    VB_LEVEL_FULL,
+    VB_LEVEL_OPENING /* a receipt as at level `receipt`, and an opening of it */
+} vb_level;
 
 typedef enum vb_check_status {
     VB_CHECK_MISSING = 0, /* required by the level, not made yet */
@@ -69,7 +78,7 @@ typedef enum vb_check_status {
 typedef enum vb_check_id {
     VB_CHECK_FORMAT = 0, /* canonical JSON, every field in its range */
     VB_CHECK_SIGNATURE,
-    VB_CHECK_SERVER_KEY, /* the expected server's (when one is expected) */
+    VB_CHECK_SERVER_KEY, /* the expected server's, a trusted one (when there are such) */
     VB_CHECK_COMMITMENT, /* C recomputed, its signature, the expected nonce */
     VB_CHECK_ARITHMETIC,
     VB_CHECK_BEACON,
@@ -87,26 +96,25 @@ typedef enum vb_check_id {
     VB_CHECK_TRACE,
     VB_CHECK_TEXT,
     VB_CHECK_FINISH,
+    /* With an opening: opening.c. */
+    VB_CHECK_OPENING_FORMAT,  /* canonical JSON, every field in its range */
+    VB_CHECK_OPENING_RECEIPT, /* it names this receipt */
+    VB_CHECK_OPENING_TOKEN,   /* the output has this token there */
+    VB_CHECK_OPENING_PATH,    /* its leaf is in the trace */
+    VB_CHECK_OPENING_DRAW,    /* these logits give this token */
+    VB_CHECK_OPENING_NUMBERS, /* logit, rank, weight and total follow from the logits */
     VB_CHECK_COUNT
 } vb_check_id;
 
-enum { VB_CHECK_DETAIL_BYTES = 512 };
+enum { VB_CHECK_DETAIL_BYTES = 512, VB_CHECK_GRADE_BYTES = VB_BEACON_CAVEAT_BYTES + 512 };
 
 typedef struct vb_check {
     vb_check_status status;
     bool required;
     vb_reason reason;                   /* of FAIL and UNKNOWN */
     char detail[VB_CHECK_DETAIL_BYTES]; /* printable ASCII: whatever was hostile is '?' */
-    char grade[VB_CHECK_DETAIL_BYTES];  /* how strong a pass is; "" when there is nothing to say */
+    char grade[VB_CHECK_GRADE_BYTES];   /* how strong a pass is; "" when there is nothing to say */
 } vb_check;
-
-/* Where a TOKEN or TRACE refutation is. */
-typedef struct vb_divergence {
-    bool known;
-    uint32_t choice;
-    uint64_t t;
-    uint32_t expected, found; /* token ids; expected is the replay's */
-} vb_divergence;
 
 typedef struct vb_report {
     vb_level level;
@@ -114,9 +122,9 @@ typedef struct vb_report {
     vb_verdict verdict; /* meaningful once finished; use vb_report_verdict */
     vb_reason reason;
     vb_check checks[VB_CHECK_COUNT];
-    vb_divergence divergence;
-    bool replayed;                             /* every token was recomputed with the model */
-    char sampling_note[VB_CHECK_DETAIL_BYTES]; /* level sample: the chance of missing a forgery */
+    vb_divergence divergence;        /* of a TOKEN refutation by a replay */
+    bool replayed;                   /* level full: every token was drawn again */
+    uint64_t n_sampled, n_positions; /* level sample: k of n were; 0 until the replay is through */
     /* What the receipt says, for people; set once it was read. */
     bool have_receipt;
     char id[VB_RECEIPT_ID_BYTES_MAX + 1];
@@ -153,7 +161,7 @@ int vb_report_exit_code(const vb_report *rep); /* 0 VERIFIED, 10 REFUTED, 11 UNV
 
 const char *vb_verdict_name(vb_verdict v); /* "VERIFIED", "REFUTED", "UNVERIFIABLE" */
 const char *vb_reason_name(vb_reason r);   /* "signature", ...; "none" */
-const char *vb_level_name(vb_level l);     /* "receipt", "sample", "full" */
+const char *vb_level_name(vb_level l);     /* "receipt", "sample", "full", "opening" */
 const char *vb_check_name(vb_check_id id); /* "signature", ... */
 const char *vb_check_status_name(vb_check_status s);
 
@@ -164,12 +172,10 @@ VB_MUST_CHECK vb_err vb_report_write_json(const vb_report *rep, vb_buf *out, vb_
 
 /* What the verifier knows on its own; every pointer may be NULL (not expected). */
 typedef struct vb_expect {
-    const uint8_t *server_key;     /* [32] */
-    const uint8_t *model_sha256;   /* [32] */
-    const uint32_t *prompt_tokens; /* [n_prompt_tokens]; also the prompt of a private receipt */
-    size_t n_prompt_tokens;
-    const char *prompt_text; /* of a prompt of kind text */
-    size_t n_prompt_text_bytes;
+    const vb_trust *trust;           /* NULL: the built-in roots */
+    const uint8_t *server_key;       /* [32] */
+    const uint8_t *model_sha256;     /* [32] */
+    const vb_receipt_prompt *prompt; /* not private; a private receipt's prompt, given apart */
     const vb_sampling *sampling;
     const uint32_t *max_tokens;
     const char *nonce;

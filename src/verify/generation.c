@@ -14,6 +14,7 @@ struct vb_generation {
     vb_stop *stop;
     vb_stream stream;
     vb_trace trace;
+    uint8_t leaf[VB_SHA256_BYTES]; /* the last one */
     vb_buf text;
     size_t text_fed;  /* bytes of text that the stop matcher has seen */
     uint32_t *tokens; /* [tokens_max] */
@@ -115,6 +116,13 @@ static vb_err take_token(vb_generation *g, uint32_t token, vb_error *e) {
     return VB_OK;
 }
 
+/* Records the token of this step, however it was found. */
+static vb_err accept(vb_generation *g, uint32_t token, vb_error *e) {
+    vb_sampler_accept(g->sampler, token);
+    g->tokens[g->n_tokens++] = token;
+    return take_token(g, token, e);
+}
+
 vb_err vb_generation_step(vb_generation *g, const float *logits, uint32_t *token, vb_error *e) {
     VB_ASSERT(!g->ended);
     vb_choice choice;
@@ -123,13 +131,19 @@ vb_err vb_generation_step(vb_generation *g, const float *logits, uint32_t *token
     if (err) {
         return err;
     }
-    uint8_t leaf[VB_SHA256_BYTES];
-    vb_trace_leaf(t, choice.token, logits, g->o.n_vocab, leaf);
-    vb_trace_add(&g->trace, leaf);
-    vb_sampler_accept(g->sampler, choice.token);
-    g->tokens[g->n_tokens++] = choice.token;
+    vb_trace_leaf(t, choice.token, logits, g->o.n_vocab, g->leaf);
+    vb_trace_add(&g->trace, g->leaf);
     *token = choice.token;
-    return take_token(g, choice.token, e);
+    return accept(g, choice.token, e);
+}
+
+vb_err vb_generation_follow(vb_generation *g, uint32_t token, vb_error *e) {
+    VB_ASSERT(!g->ended);
+    if (token >= g->o.n_vocab) {
+        return vb_fail(e, VB_EINVAL, "token %u is outside the vocabulary of %zu", token,
+                       g->o.n_vocab);
+    }
+    return accept(g, token, e);
 }
 
 bool vb_generation_ended(const vb_generation *g, vb_finish *finish) {
@@ -150,7 +164,17 @@ const char *vb_generation_text(const vb_generation *g, size_t *n_bytes) {
 }
 
 void vb_generation_trace_root(const vb_generation *g, uint8_t root[VB_SHA256_BYTES]) {
+    VB_ASSERT(g->trace.n_leaves == g->n_tokens);
     vb_trace_root(&g->trace, root);
+}
+
+const uint8_t *vb_generation_leaf(const vb_generation *g) {
+    return g->leaf;
+}
+
+void vb_generation_share(const vb_generation *g, uint32_t token, uint64_t *weight,
+                         uint64_t *total) {
+    vb_sampler_share(g->sampler, token, weight, total);
 }
 
 vb_err vb_receipt_generation(const vb_receipt *r, const vb_model *m, const vb_tokenizer *t,

@@ -50,12 +50,21 @@ void vb_generation_set_seed(vb_generation *g, const uint8_t seed[32]);
 VB_MUST_CHECK vb_err vb_generation_step(vb_generation *g, const float *logits, uint32_t *token,
                                         vb_error *e);
 
+/* One step with a token that is taken for granted: no draw, no leaf, all the rest as above.
+ * VB_EINVAL for a token outside the vocabulary. */
+VB_MUST_CHECK vb_err vb_generation_follow(vb_generation *g, uint32_t token, vb_error *e);
+
 /* False until the answer has ended; then *finish, if not NULL, says why. */
 bool vb_generation_ended(const vb_generation *g, vb_finish *finish);
 const uint32_t *vb_generation_tokens(const vb_generation *g, size_t *n);
 /* The text that is certain not to be part of a stop string; all of it after the end. */
 const char *vb_generation_text(const vb_generation *g, size_t *n_bytes);
+/* Of all tokens, each drawn: none was followed. */
 void vb_generation_trace_root(const vb_generation *g, uint8_t root[32]);
+
+/* Of the last vb_generation_step: the trace's leaf, and what vb_sampler_share says of a token. */
+const uint8_t *vb_generation_leaf(const vb_generation *g); /* [32] */
+void vb_generation_share(const vb_generation *g, uint32_t token, uint64_t *weight, uint64_t *total);
 
 /* The options that a receipt's request stands for: how the engine generates choice `choice` and how
  * the replay checks it. stops is the caller's memory for the stop strings; they and the prompt are

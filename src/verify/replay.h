@@ -1,10 +1,13 @@
 /*
- * The model-level checks of a receipt: model digest, prompt, and a replay of every token in batched
- * passes over prompt and answer together. Prefill and decode give the same bits, so each
- * position's logits are those the server drew from; the draw is repeated and compared.
+ * The model-level checks of a receipt: model digest, prompt, and a replay in batched passes over
+ * prompt and answer together. Prefill and decode give the same bits, so each position's logits are
+ * those the server drew from; the draw is repeated and compared. At level `full` this is done for
+ * every token, at level `sample` for those that the verifier's seed chooses: the others are then
+ * taken for granted as they stand, and only the chosen positions go through the output head.
  *
  * Needs more than the pure checks (a loaded model, memory, threads); everything it finds goes into
- * the report, which the caller began with vb_check_receipt and finishes.
+ * the report, which the caller began with vb_check_receipt and finishes. It keeps nothing between
+ * calls: with one model any number of receipts may be replayed, one after the other.
  */
 #ifndef VB_VERIFY_REPLAY_H
 #define VB_VERIFY_REPLAY_H
@@ -15,21 +18,30 @@
 #include "tokenizer/tokenizer.h"
 #include "verify/check.h"
 
+/* One position was drawn again and the token is the receipt's: its logits, the model's own, and its
+ * leaf of the trace, all borrowed for the call. False: stop. */
+typedef bool (*vb_position_fn)(void *user, uint32_t choice, uint64_t t, uint32_t token,
+                               const float *logits, size_t n_logits, const uint8_t leaf[32]);
+
 typedef struct vb_replay_options {
     const vb_gguf *gguf;
     const vb_tokenizer *tokenizer;
     const vb_model *model;
-    const uint8_t *model_sha256;   /* [32]: of the file that was loaded */
-    const uint32_t *prompt_tokens; /* a private receipt's prompt, given apart; NULL: none */
-    size_t n_prompt_tokens;
-    size_t batch_tokens;
+    const uint8_t *model_sha256;     /* [32]: of the file that was loaded */
+    const vb_receipt_prompt *prompt; /* a private receipt's, given apart; NULL: none */
+    size_t batch_tokens;             /* 1 .. VB_BATCH_TOKENS_MAX */
     int n_threads;
+    uint64_t n_samples; /* level sample: positions to draw again, >= 1; more than all: all */
+    const uint8_t *sample_seed; /* level sample: [VB_POSITIONS_SEED_BYTES] of fresh randomness */
     /* Positions done of all; false: stop (the report then stays unfinished). May be NULL. */
     bool (*on_progress)(void *user, uint64_t done, uint64_t total);
     void *user;
+    vb_position_fn on_position; /* may be NULL; in ascending order of choice and position */
+    void *position_user;
 } vb_replay_options;
 
-/* Adds its checks to rep. r was read by vb_check_receipt without a failure. */
+/* Adds its checks to rep, whose level is sample or full. r was read by vb_check_receipt without a
+ * failure. */
 void vb_replay(const vb_replay_options *o, const vb_receipt *r, vb_report *rep);
 
 #endif

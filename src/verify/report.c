@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <utf8proc.h>
 
-#include "json/jcs.h"
+#include "tokenizer/utf8.h"
 #include "verify/check.h"
+#include "json/jcs.h"
 
 static const char *const check_names[VB_CHECK_COUNT] = {
     [VB_CHECK_FORMAT] = "format",
@@ -27,6 +29,12 @@ static const char *const check_names[VB_CHECK_COUNT] = {
     [VB_CHECK_TRACE] = "trace",
     [VB_CHECK_TEXT] = "text",
     [VB_CHECK_FINISH] = "finish-reason",
+    [VB_CHECK_OPENING_FORMAT] = "opening-format",
+    [VB_CHECK_OPENING_RECEIPT] = "opening-receipt",
+    [VB_CHECK_OPENING_TOKEN] = "opening-token",
+    [VB_CHECK_OPENING_PATH] = "opening-path",
+    [VB_CHECK_OPENING_DRAW] = "opening-draw",
+    [VB_CHECK_OPENING_NUMBERS] = "opening-numbers",
 };
 
 static const char *const reason_names[] = {
@@ -66,7 +74,13 @@ const char *vb_reason_name(vb_reason r) {
 }
 
 const char *vb_level_name(vb_level l) {
-    return l == VB_LEVEL_FULL ? "full" : l == VB_LEVEL_SAMPLE ? "sample" : "receipt";
+    switch (l) {
+    case VB_LEVEL_FULL: return "full";
+    case VB_LEVEL_SAMPLE: return "sample";
+    case VB_LEVEL_OPENING: return "opening";
+    case VB_LEVEL_RECEIPT: break;
+    }
+    return "receipt";
 }
 
 const char *vb_check_name(vb_check_id id) {
@@ -90,8 +104,13 @@ static bool is_required(vb_level level, vb_check_id id) {
     case VB_CHECK_PARAMETERS:
     case VB_CHECK_EXPECTED_MODEL: return false; /* vb_check_receipt asks for them when it can */
     case VB_CHECK_TRACE: return level == VB_LEVEL_FULL; /* the root needs every leaf */
-    default: return id < VB_CHECK_MODEL_DIGEST || level != VB_LEVEL_RECEIPT;
+    default: break;
     }
+    if (id < VB_CHECK_MODEL_DIGEST) {
+        return true;
+    }
+    return id < VB_CHECK_OPENING_FORMAT ? level == VB_LEVEL_SAMPLE || level == VB_LEVEL_FULL
+                                        : level == VB_LEVEL_OPENING;
 }
 
 void vb_report_begin(vb_report *rep, vb_level level) {
@@ -198,7 +217,8 @@ void vb_report_finish(vb_report *rep) {
         all_required_passed &=
             !is_required(rep->level, (vb_check_id)id) || c->status == VB_CHECK_PASS;
     }
-    bool replayed_enough = rep->level != VB_LEVEL_FULL || rep->replayed;
+    const bool replayed_enough = (rep->level != VB_LEVEL_FULL || rep->replayed) &&
+                                 (rep->level != VB_LEVEL_SAMPLE || rep->n_sampled > 0);
     rep->verdict = VB_VERDICT_UNVERIFIABLE;
     rep->reason = VB_REASON_UNFINISHED;
     if (failed) {
@@ -230,26 +250,115 @@ int vb_report_exit_code(const vb_report *rep) {
     return 11;
 }
 
+enum { NOTE_BYTES = 512 };
+
+static void note_sample(const vb_report *rep, char out[NOTE_BYTES]) {
+    const double missed = (double)(rep->n_positions - rep->n_sampled) / (double)rep->n_positions;
+    snprintf(out, NOTE_BYTES,
+             "%llu of %llu tokens, chosen by the verifier, were drawn again with the model: one "
+             "forged token is missed with probability %.6g",
+             (unsigned long long)rep->n_sampled, (unsigned long long)rep->n_positions, missed);
+}
+
 /* What the level leaves open, said in every report. */
-static const char *note_of(const vb_report *rep) {
-    if (rep->replayed) {
-        return rep->level == VB_LEVEL_SAMPLE && rep->sampling_note[0]
-                   ? rep->sampling_note
-                   : "every token was replayed with the model";
-    }
+static void note_of(const vb_report *rep, char out[NOTE_BYTES]) {
+    const char *note = "tokens were NOT all replayed";
     switch (rep->level) {
     case VB_LEVEL_RECEIPT:
-        return "tokens were NOT replayed: this level checks the receipt itself, not that the model "
+        note = "tokens were NOT replayed: this level checks the receipt itself, not that the model "
                "gives this answer";
+        break;
     case VB_LEVEL_SAMPLE:
-        return rep->sampling_note[0] ? rep->sampling_note : "tokens were NOT all replayed";
-    case VB_LEVEL_FULL: break;
+        if (rep->n_sampled > 0) {
+            note_sample(rep, out);
+            return;
+        }
+        break;
+    case VB_LEVEL_FULL:
+        note = rep->replayed ? "every token was replayed with the model" : note;
+        break;
+    case VB_LEVEL_OPENING:
+        note = "tokens were NOT replayed: an opening shows to which distribution the server had "
+               "committed, not that the model gives it";
+        break;
     }
-    return "tokens were NOT all replayed";
+    snprintf(out, NOTE_BYTES, "%s", note);
+}
+
+static double share(uint64_t weight, uint64_t total) {
+    return total ? (double)weight / (double)total : 0;
+}
+
+/* Characters that a terminal shows as themselves: no controls, nothing that turns the direction of
+ * a line or is invisible. */
+static bool is_shown(uint32_t c) {
+    switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP: return false;
+    default: return true;
+    }
+}
+
+/* As a JSON string; what can not be shown is escaped. */
+static vb_err write_quoted(vb_buf *out, const vb_snippet *s, const char *before,
+                           const char *after) {
+    vb_err err = vb_buf_printf(out, "\"%s", before);
+    for (size_t i = 0, n; i < s->len && !err; i += n) {
+        const bool whole = vb_utf8_classify(s->text + i, s->len - i, &n) == VB_UTF8_WHOLE;
+        const uint32_t c = whole ? vb_utf8_decode(s->text + i, &n) : 0xfffd;
+        if (c == '"' || c == '\\') {
+            err = vb_buf_printf(out, "\\%c", (char)c);
+        } else if (whole && is_shown(c)) {
+            err = vb_buf_append(out, s->text + i, n);
+        } else if (c < 0x10000) {
+            err = vb_buf_printf(out, "\\u%04x", (unsigned)c);
+        } else {
+            err = vb_buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((c - 0x10000) >> 10)),
+                                (unsigned)(0xdc00 + (c & 0x3ff)));
+        }
+    }
+    return err ? err : vb_buf_printf(out, "%s\"", after);
+}
+
+static vb_err write_token(vb_buf *out, const char *which, const vb_snippet *text, uint32_t token,
+                          uint64_t weight, uint64_t total) {
+    vb_err err = vb_buf_printf(out, "  %-8s ", which);
+    if (!err) {
+        err = write_quoted(out, text, "", text->cut ? "..." : "");
+    }
+    return err ? err
+               : vb_buf_printf(out, " (token %u, probability %.6g)\n", token, share(weight, total));
+}
+
+/* position 17 of choice 0, after "...the capital of":
+ *   expected " France" (token 4711, probability 0.83)
+ *   found    " Spain" (token 9, probability 0.002) */
+static vb_err write_divergence(const vb_divergence *d, vb_buf *out) {
+    vb_err err = vb_buf_printf(out, "position %llu of choice %u, after ", (unsigned long long)d->t,
+                               d->choice);
+    if (!err) {
+        err = write_quoted(out, &d->context, d->context.cut ? "..." : "", "");
+    }
+    if (!err) {
+        err = vb_buf_printf(out, ":\n");
+    }
+    if (!err) {
+        err = write_token(out, "expected", &d->expected_text, d->expected, d->expected_weight,
+                          d->total);
+    }
+    return err ? err
+               : write_token(out, "found", &d->found_text, d->found, d->found_weight, d->total);
 }
 
 static vb_err write_verdict(const vb_report *rep, vb_buf *out) {
     vb_verdict v = vb_report_verdict(rep);
+    char note[NOTE_BYTES];
+    note_of(rep, note);
     vb_err err = vb_buf_printf(out, "%s", vb_verdict_name(v));
     if (!err && v != VB_VERDICT_VERIFIED) {
         err = vb_buf_printf(out, " (%s)", vb_reason_name(vb_report_reason(rep)));
@@ -260,7 +369,7 @@ static vb_err write_verdict(const vb_report *rep, vb_buf *out) {
                             rep->divergence.expected, rep->divergence.found);
     }
     if (!err) {
-        err = vb_buf_printf(out, "\nlevel %s: %s\n", vb_level_name(rep->level), note_of(rep));
+        err = vb_buf_printf(out, "\nlevel %s: %s\n", vb_level_name(rep->level), note);
     }
     return err;
 }
@@ -283,6 +392,9 @@ vb_err vb_report_write_text(const vb_report *rep, vb_buf *out, vb_error *e) {
         err = vb_buf_printf(out, "%-8s %-20s %s%s%s%s\n", vb_check_status_name(c->status),
                             vb_check_name((vb_check_id)i), c->detail, c->grade[0] ? " [" : "",
                             c->grade, c->grade[0] ? "]" : "");
+    }
+    if (!err && rep->divergence.known) {
+        err = write_divergence(&rep->divergence, out);
     }
     if (!err) {
         err = write_verdict(rep, out);
@@ -317,13 +429,21 @@ static json_t *checks_json(const vb_report *rep) {
     return a;
 }
 
+/* Snippets are UTF-8 (a NULL is no memory: the object then fails as a whole). */
+static json_t *snippet_json(const vb_snippet *s) {
+    return json_stringn(s->text, s->len);
+}
+
 static json_t *divergence_json(const vb_divergence *d) {
     if (!d->known) {
         return json_null();
     }
-    return json_pack("{s:I, s:I, s:I, s:I}", "choice", (json_int_t)d->choice, "position",
-                     (json_int_t)d->t, "expected", (json_int_t)d->expected, "found",
-                     (json_int_t)d->found);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:f}", "choice", (json_int_t)d->choice,
+        "position", (json_int_t)d->t, "expected", (json_int_t)d->expected, "found",
+        (json_int_t)d->found, "expected_text", snippet_json(&d->expected_text), "found_text",
+        snippet_json(&d->found_text), "context", snippet_json(&d->context), "expected_probability",
+        share(d->expected_weight, d->total), "found_probability", share(d->found_weight, d->total));
 }
 
 static json_t *receipt_json(const vb_report *rep) {
@@ -339,12 +459,14 @@ static json_t *receipt_json(const vb_report *rep) {
 
 vb_err vb_report_write_json(const vb_report *rep, vb_buf *out, vb_error *e) {
     vb_verdict v = vb_report_verdict(rep);
+    char note[NOTE_BYTES];
+    note_of(rep, note);
     json_t *o =
         json_pack("{s:s, s:s, s:s?, s:s, s:b, s:s, s:i, s:o, s:o, s:o}", "format",
                   "verbatim.report/1", "verdict", vb_verdict_name(v), "reason",
                   v == VB_VERDICT_VERIFIED ? NULL : vb_reason_name(vb_report_reason(rep)), "level",
-                  vb_level_name(rep->level), "replayed", rep->replayed, "note", note_of(rep),
-                  "exit_code", vb_report_exit_code(rep), "checks", checks_json(rep), "divergence",
+                  vb_level_name(rep->level), "replayed", rep->replayed, "note", note, "exit_code",
+                  vb_report_exit_code(rep), "checks", checks_json(rep), "divergence",
                   divergence_json(&rep->divergence), "receipt", receipt_json(rep));
     if (!o) {
         return vb_fail(e, VB_ENOMEM, "no memory to write a report");

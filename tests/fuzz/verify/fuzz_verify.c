@@ -9,8 +9,8 @@
 
 #include <jansson.h>
 
-#include "json/jcs.h"
 #include "verify/check.h"
+#include "json/jcs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,10 +20,10 @@ static void require(int ok) {
     }
 }
 
-static vb_verdict check(const void *bytes, size_t n, vb_level level, vb_receipt *r) {
+static vb_verdict check(const void *bytes, size_t n, vb_level level,
+                        const vb_receipt_prompt *prompt, vb_receipt *r) {
     static vb_report rep;
-    uint32_t ids[] = {1, 65535, 65536, 1048575};
-    vb_expect x = {.prompt_tokens = ids, .n_prompt_tokens = 4};
+    const vb_expect x = {.prompt = prompt};
     vb_report_begin(&rep, level);
     bool read = vb_check_receipt(bytes, n, &x, r, &rep);
     vb_report_finish(&rep);
@@ -67,20 +67,29 @@ static void check_signed_anew(vb_receipt *r) {
     require(vb_receipt_sign(r, key, NULL, NULL) == VB_OK);
     vb_buf b = vb_buf_make(VB_RECEIPT_BYTES_MAX);
     require(vb_receipt_encode(r, &b, NULL) == VB_OK);
-    check(b.data, b.len, VB_LEVEL_RECEIPT, &again);
+    check(b.data, b.len, VB_LEVEL_RECEIPT, NULL, &again);
+    vb_receipt_free(&again);
+    /* And with a prompt given apart, which is the receipt's own wherever that is not private. */
+    uint32_t ids[] = {1, 65535, 65536, 1048575};
+    vb_receipt_prompt apart = {.kind = r->prompt.kind, .tokens = ids, .n_tokens = 4};
+    if (r->prompt.has_tokens) {
+        apart = r->prompt;
+    }
+    apart.has_tokens = true;
+    check(b.data, b.len, VB_LEVEL_RECEIPT, &apart, &again);
     vb_receipt_free(&again);
     vb_buf_free(&b);
 }
 
 static void try_bytes(const void *bytes, size_t n) {
     static vb_receipt r;
-    vb_verdict v = check(bytes, n, VB_LEVEL_RECEIPT, &r);
+    vb_verdict v = check(bytes, n, VB_LEVEL_RECEIPT, NULL, &r);
     require(v != VB_VERDICT_VERIFIED || is_golden(bytes, n));
     if (r.outputs) {
         check_signed_anew(&r);
     }
     vb_receipt_free(&r);
-    check(bytes, n, VB_LEVEL_FULL, &r);
+    check(bytes, n, VB_LEVEL_FULL, NULL, &r);
     vb_receipt_free(&r);
 }
 

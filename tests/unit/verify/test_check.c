@@ -8,9 +8,9 @@
 
 #include <jansson.h>
 
-#include "json/jcs.h"
 #include "unit/receipt/sample_receipt.h"
 #include "verify/check.h"
+#include "json/jcs.h"
 
 static vb_report rep;
 static vb_receipt parsed;
@@ -62,11 +62,11 @@ static void genuine_receipts_are_verified(void **state) {
     }
 }
 
-/* Without the model a receipt can never pass a level that needs it. */
-static void other_levels_need_the_model(void **state) {
+/* Without the model, or an opening, a receipt can never pass a level that needs it. */
+static void other_levels_need_more(void **state) {
     vb_buf b = sample_bytes(VB_MODE_LOCAL);
     (void)state;
-    for (int level = VB_LEVEL_SAMPLE; level <= VB_LEVEL_FULL; level++) {
+    for (int level = VB_LEVEL_SAMPLE; level <= VB_LEVEL_OPENING; level++) {
         vb_report_begin(&rep, (vb_level)level);
         assert_true(vb_check_receipt(b.data, b.len, NULL, &parsed, &rep));
         vb_report_finish(&rep);
@@ -180,10 +180,11 @@ typedef enum forgery {
     ROUND_TOO_LARGE,
     ANOTHER_CHAIN,
     PROOF_WHERE_NONE_BELONGS,
-    BEACON_UNSUPPORTED,
+    BEACON_OF_BAD_FORM,
     BEACON_UNHEARD_OF,
     MODE_NEXT_WITH_LOCAL,
-    MODE_LOCAL_WITH_DRAND,
+    MODE_LATEST_WITH_LOCAL,
+    MODE_LOCAL_WITH_ANOTHER,
     REPLAYED_ANOTHER_ROUND,
     SEED_CHOSEN,
     SEEDS_SWAPPED,
@@ -219,10 +220,11 @@ static const struct {
     [ROUND_TOO_LARGE] = {VB_VERDICT_REFUTED, VB_REASON_BEACON_PROOF},
     [ANOTHER_CHAIN] = {VB_VERDICT_REFUTED, VB_REASON_BEACON_PROOF},
     [PROOF_WHERE_NONE_BELONGS] = {VB_VERDICT_REFUTED, VB_REASON_BEACON_PROOF},
-    [BEACON_UNSUPPORTED] = {VB_VERDICT_UNVERIFIABLE, VB_REASON_UNSUPPORTED_BEACON},
+    [BEACON_OF_BAD_FORM] = {VB_VERDICT_REFUTED, VB_REASON_BEACON_PROOF},
     [BEACON_UNHEARD_OF] = {VB_VERDICT_UNVERIFIABLE, VB_REASON_UNSUPPORTED_BEACON},
     [MODE_NEXT_WITH_LOCAL] = {VB_VERDICT_REFUTED, VB_REASON_ROUND_RULE},
-    [MODE_LOCAL_WITH_DRAND] = {VB_VERDICT_REFUTED, VB_REASON_ROUND_RULE},
+    [MODE_LATEST_WITH_LOCAL] = {VB_VERDICT_REFUTED, VB_REASON_ROUND_RULE},
+    [MODE_LOCAL_WITH_ANOTHER] = {VB_VERDICT_REFUTED, VB_REASON_ROUND_RULE},
     [REPLAYED_ANOTHER_ROUND] = {VB_VERDICT_REFUTED, VB_REASON_ROUND_RULE},
     [SEED_CHOSEN] = {VB_VERDICT_REFUTED, VB_REASON_SEED},
     [SEEDS_SWAPPED] = {VB_VERDICT_REFUTED, VB_REASON_SEED},
@@ -251,7 +253,7 @@ static void forge_request(vb_receipt *r, forgery f) {
     case RANDOMNESS_CHOSEN: r->beacon.randomness[31] ^= 1; break;
     case ANOTHER_CHAIN: q->beacon_id[6] ^= 1; break;
     case PROOF_WHERE_NONE_BELONGS: r->beacon.proof = strdup("{}"); break;
-    case BEACON_UNSUPPORTED:
+    case BEACON_OF_BAD_FORM:
         memcpy(q->beacon_id, "drand:quicknet", 15);
         q->mode = VB_MODE_NEXT;
         break;
@@ -260,7 +262,8 @@ static void forge_request(vb_receipt *r, forgery f) {
         q->mode = VB_MODE_LATEST;
         break;
     case MODE_NEXT_WITH_LOCAL: q->mode = VB_MODE_NEXT; break;
-    case MODE_LOCAL_WITH_DRAND: memcpy(q->beacon_id, "drand:quicknet", 15); break;
+    case MODE_LATEST_WITH_LOCAL: q->mode = VB_MODE_LATEST; break;
+    case MODE_LOCAL_WITH_ANOTHER: memcpy(q->beacon_id, "dice:1", 7); break;
     case REPLAYED_ANOTHER_ROUND:
         q->mode = VB_MODE_FIXED;
         q->has_round = true;
@@ -365,7 +368,6 @@ static void assert_refuted(const vb_receipt *r, const vb_expect *x, vb_reason re
 }
 
 static void expectations_are_checked(void **state) {
-    static const uint32_t ids[] = {1, 65535, 65536, 1048575}, ids2[] = {1, 65535, 65536, 7};
     uint8_t key[32], model[32], c[32];
     uint32_t max_tokens = 3, other_max = 4;
     vb_sampling *s = malloc(sizeof *s);
@@ -380,8 +382,7 @@ static void expectations_are_checked(void **state) {
     memcpy(c, r->commitment, 32);
     vb_expect all = {.server_key = key,
                      .model_sha256 = model,
-                     .prompt_tokens = ids,
-                     .n_prompt_tokens = 4,
+                     .prompt = &r->prompt,
                      .sampling = s,
                      .max_tokens = &max_tokens,
                      .nonce = "client nonce",
@@ -397,21 +398,11 @@ static void expectations_are_checked(void **state) {
     c[0] ^= 1;
     assert_refuted(r, &x, VB_REASON_COMMITMENT);
     c[0] ^= 1;
-    x.prompt_tokens = ids2;
-    assert_refuted(r, &x, VB_REASON_PROMPT);
-    x = all;
-    x.n_prompt_tokens = 3;
-    assert_refuted(r, &x, VB_REASON_PROMPT);
-    x = all;
     x.max_tokens = &other_max;
     assert_refuted(r, &x, VB_REASON_PARAMETERS);
     x = all;
     x.nonce = "";
     assert_refuted(r, &x, VB_REASON_COMMITMENT);
-    x = all;
-    x.prompt_text = "x";
-    x.n_prompt_text_bytes = 1;
-    assert_refuted(r, &x, VB_REASON_PROMPT);
     for (int i = 0; i < 8; i++) {
         sample_sampling(s);
         switch (i) {
@@ -431,29 +422,75 @@ static void expectations_are_checked(void **state) {
     free(s);
 }
 
-static void a_private_receipt_needs_its_prompt(void **state) {
-    static const uint32_t ids[] = {1, 65535, 65536, 1048575}, ids2[] = {2, 65535, 65536, 1048575};
+/* Whether a prompt that was given apart is the receipt's, whatever of it the receipt holds. */
+typedef enum prompt_change {
+    PROMPT_SAME,
+    PROMPT_KIND,
+    PROMPT_DATE,
+    PROMPT_TEMPLATE,
+    PROMPT_NO_TEMPLATE,
+    PROMPT_TOKEN,
+    PROMPT_TOKEN_LESS,
+    PROMPT_CHANGES,
+    /* Of these a private receipt knows nothing: its tokens alone are committed to. */
+    PROMPT_CONTENT = PROMPT_CHANGES,
+    PROMPT_ROLE,
+    PROMPT_MESSAGE_LESS,
+    PROMPT_CHANGES_OPEN
+} prompt_change;
+
+static void change_prompt(vb_receipt_prompt *p, prompt_change c) {
+    switch (c) {
+    case PROMPT_KIND: p->kind = VB_PROMPT_TOKENS; break;
+    case PROMPT_DATE: memcpy(p->date, "2026-11-22", 11); break;
+    case PROMPT_TEMPLATE: p->template_sha256[31] ^= 1; break;
+    case PROMPT_NO_TEMPLATE: p->has_template = false; break;
+    case PROMPT_TOKEN: p->tokens[3] ^= 1; break;
+    case PROMPT_TOKEN_LESS: p->n_tokens--; break;
+    case PROMPT_CONTENT: p->messages[1].content.p[0] ^= 1; break;
+    case PROMPT_ROLE: p->messages[0].role[0] ^= 1; break;
+    case PROMPT_MESSAGE_LESS: p->n_messages--; break;
+    default: break;
+    }
+}
+
+static void the_prompt_given_apart_is_the_receipts(void **state) {
     vb_ed25519_key *key = sample_key();
-    vb_receipt *r = malloc(sizeof *r);
+    vb_receipt *r = malloc(sizeof *r), *other = malloc(sizeof *other);
     (void)state;
     assert_non_null(r);
-    sample_request(r, VB_MODE_LOCAL);
-    vb_receipt_make_private(r);
-    sample_answer(r, key);
-    vb_expect x = {.prompt_tokens = ids, .n_prompt_tokens = 4};
-    assert_int_equal(check(r, &x), VB_VERDICT_VERIFIED);
-    x.prompt_tokens = ids2;
-    assert_refuted(r, &x, VB_REASON_PROMPT);
-    x = (vb_expect){.prompt_text = "x", .n_prompt_text_bytes = 1};
-    assert_int_equal(check(r, &x), VB_VERDICT_UNVERIFIABLE);
-    assert_int_equal(vb_report_reason(&rep), VB_REASON_MISSING_PROMPT);
-    vb_receipt_free(r);
+    assert_non_null(other);
+    for (int private = 0; private < 2; private ++) {
+        for (int c = PROMPT_SAME; c < PROMPT_CHANGES_OPEN; c++) {
+            sample_request(r, VB_MODE_LOCAL);
+            sample_request(other, VB_MODE_LOCAL);
+            if (private) {
+                vb_receipt_make_private(r);
+            }
+            sample_answer(r, key);
+            vb_expect x = {.prompt = &other->prompt};
+            change_prompt(&other->prompt, (prompt_change)c);
+            const bool good = c == PROMPT_SAME || (private && c >= PROMPT_CHANGES);
+            if (good) {
+                assert_int_equal(check(r, &x), VB_VERDICT_VERIFIED);
+            } else {
+                assert_refuted(r, &x, VB_REASON_PROMPT);
+                assert_int_equal(rep.checks[VB_CHECK_PROMPT_DIGEST].status, VB_CHECK_FAIL);
+            }
+            other->prompt.n_messages = 2;
+            vb_receipt_free(other);
+            vb_receipt_free(r);
+        }
+    }
     vb_ed25519_close(key);
+    free(other);
     free(r);
 }
 
 static void pass_all_but(vb_level level, vb_check_id but) {
     vb_report_begin(&rep, level);
+    rep.replayed = level == VB_LEVEL_FULL;
+    rep.n_sampled = rep.n_positions = level == VB_LEVEL_SAMPLE;
     for (int i = 0; i < VB_CHECK_COUNT; i++) {
         if (i != (int)but) {
             vb_report_pass(&rep, (vb_check_id)i, "", "fine");
@@ -466,10 +503,9 @@ static void a_verdict_needs_every_required_check(void **state) {
     (void)state;
     memset(&rep, 0, sizeof rep);
     assert_int_equal(vb_report_verdict(&rep), VB_VERDICT_UNVERIFIABLE);
-    for (int level = VB_LEVEL_RECEIPT; level <= VB_LEVEL_FULL; level++) {
+    for (int level = VB_LEVEL_RECEIPT; level <= VB_LEVEL_OPENING; level++) {
         for (int i = 0; i < VB_CHECK_COUNT; i++) {
             pass_all_but((vb_level)level, (vb_check_id)i);
-            rep.replayed = true;
             bool required = rep.checks[i].required;
             assert_int_equal(vb_report_verdict(&rep), VB_VERDICT_UNVERIFIABLE);
             vb_report_finish(&rep);
@@ -477,7 +513,6 @@ static void a_verdict_needs_every_required_check(void **state) {
                              required ? VB_VERDICT_UNVERIFIABLE : VB_VERDICT_VERIFIED);
 
             pass_all_but((vb_level)level, VB_CHECK_COUNT);
-            rep.replayed = true;
             rep.checks[i].status = VB_CHECK_MISSING; /* a required one, put back */
             rep.checks[i].required = false;          /* even if somebody forgot that it is */
             vb_report_finish(&rep);
@@ -485,7 +520,6 @@ static void a_verdict_needs_every_required_check(void **state) {
                              required ? VB_VERDICT_UNVERIFIABLE : VB_VERDICT_VERIFIED);
 
             pass_all_but((vb_level)level, (vb_check_id)i);
-            rep.replayed = true;
             vb_report_unknown(&rep, (vb_check_id)i, VB_REASON_TRUST_ROOT, "?");
             vb_report_pass(&rep, (vb_check_id)i, "", "a later pass hides nothing");
             vb_report_finish(&rep);
@@ -493,7 +527,6 @@ static void a_verdict_needs_every_required_check(void **state) {
             assert_int_equal(vb_report_reason(&rep), VB_REASON_TRUST_ROOT);
 
             pass_all_but((vb_level)level, VB_CHECK_COUNT);
-            rep.replayed = true;
             vb_report_fail(&rep, (vb_check_id)i, VB_REASON_TRACE, "a pass does not protect");
             vb_report_pass(&rep, (vb_check_id)i, "", "a later pass hides nothing");
             vb_report_unknown(&rep, (vb_check_id)i, VB_REASON_UNFINISHED, "nor this");
@@ -503,8 +536,36 @@ static void a_verdict_needs_every_required_check(void **state) {
         }
     }
     pass_all_but(VB_LEVEL_FULL, VB_CHECK_COUNT);
+    rep.replayed = false;
     vb_report_finish(&rep);
-    assert_int_equal(vb_report_verdict(&rep), VB_VERDICT_UNVERIFIABLE); /* not replayed */
+    assert_int_equal(vb_report_verdict(&rep), VB_VERDICT_UNVERIFIABLE);
+    pass_all_but(VB_LEVEL_SAMPLE, VB_CHECK_COUNT);
+    rep.n_sampled = 0;
+    vb_report_finish(&rep);
+    assert_int_equal(vb_report_verdict(&rep), VB_VERDICT_UNVERIFIABLE);
+}
+
+/* What each level asks for, as the spec's table has it. */
+static void levels_require_their_checks(void **state) {
+    (void)state;
+    for (int i = 0; i < VB_CHECK_COUNT; i++) {
+        const bool asked =
+            i == VB_CHECK_SERVER_KEY || i == VB_CHECK_PARAMETERS || i == VB_CHECK_EXPECTED_MODEL;
+        const bool receipt = i <= VB_CHECK_LIMITS && !asked;
+        const bool model = i >= VB_CHECK_MODEL_DIGEST && i <= VB_CHECK_FINISH;
+        const bool opening = i >= VB_CHECK_OPENING_FORMAT;
+        const bool want[] = {
+            [VB_LEVEL_RECEIPT] = receipt,
+            [VB_LEVEL_SAMPLE] = receipt || (model && i != VB_CHECK_TRACE),
+            [VB_LEVEL_FULL] = receipt || model,
+            [VB_LEVEL_OPENING] = receipt || opening,
+        };
+        for (int level = VB_LEVEL_RECEIPT; level <= VB_LEVEL_OPENING; level++) {
+            vb_report_begin(&rep, (vb_level)level);
+            assert_int_equal(rep.checks[i].required, want[level]);
+            assert_int_equal(rep.checks[i].status, want[level] ? VB_CHECK_MISSING : VB_CHECK_SKIP);
+        }
+    }
 }
 
 static void the_first_failure_gives_the_reason(void **state) {
@@ -521,15 +582,38 @@ static void the_first_failure_gives_the_reason(void **state) {
     }
 }
 
+static vb_snippet snippet(const char *text, bool cut) {
+    vb_snippet s = {.len = strlen(text), .cut = cut};
+    memcpy(s.text, text, s.len);
+    return s;
+}
+
+static json_t *read_json_report(vb_buf *out) {
+    out->len = 0;
+    assert_int_equal(vb_report_write_json(&rep, out, NULL), VB_OK);
+    json_t *j =
+        json_loadb((char *)out->data, out->len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+    assert_non_null(j);
+    return j;
+}
+
 /* Reports quote hostile text; a terminal must not obey it, and JSON must stay JSON. */
 static void hostile_text_is_harmless(void **state) {
+    static const char hostile[] = "\x1b[2J\xe2\x80\xae\xc2\x9b\"\\\n\xf3\xa0\x80\x81\xff";
     vb_buf out = vb_buf_make(1 << 20);
     (void)state;
     vb_report_begin(&rep, VB_LEVEL_FULL);
     rep.have_receipt = true;
     memcpy(rep.id, "a\xe2\x80\xae\xc2\x9b", 7);
-    rep.divergence = (vb_divergence){true, 1, 41, 5, 6};
-    vb_report_fail(&rep, VB_CHECK_TOKENS, VB_REASON_TOKEN, "%s", "\x1b[2J\xff\xe2\x80\xae\"\\");
+    rep.divergence = (vb_divergence){.known = true,
+                                     .choice = 1,
+                                     .t = 41,
+                                     .expected = 5,
+                                     .found = 6,
+                                     .context = snippet(hostile, true),
+                                     .expected_text = snippet(hostile, false),
+                                     .found_text = snippet(hostile, true)};
+    vb_report_fail(&rep, VB_CHECK_TOKENS, VB_REASON_TOKEN, "%s", hostile);
     vb_report_finish(&rep);
     assert_int_equal(vb_report_write_text(&rep, &out, NULL), VB_OK);
     for (size_t i = 0; i < out.len; i++) {
@@ -537,30 +621,99 @@ static void hostile_text_is_harmless(void **state) {
     }
     assert_non_null(
         strstr((char *)out.data, "REFUTED (token) at token 41 of choice 1: expected 5, found 6"));
-    out.len = 0;
-    assert_int_equal(vb_report_write_json(&rep, &out, NULL), VB_OK);
-    json_t *j = json_loadb((char *)out.data, out.len, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(j);
+    assert_non_null(strstr((char *)out.data,
+                           "position 41 of choice 1, after \"...\\u001b[2J\\u202e\\u009b\\\"\\\\"
+                           "\\u000a\\udb40\\udc01\\ufffd\":\n"));
+    vb_buf_free(&out);
+}
+
+/* What is no control character stays readable, and probabilities are those of the draw. */
+static void a_divergence_is_readable(void **state) {
+    vb_buf out = vb_buf_make(1 << 20);
+    (void)state;
+    vb_report_begin(&rep, VB_LEVEL_FULL);
+    rep.divergence = (vb_divergence){.known = true,
+                                     .t = 17,
+                                     .expected = 4711,
+                                     .found = 9,
+                                     .expected_weight = 3,
+                                     .found_weight = 1,
+                                     .total = 4,
+                                     .context = snippet("the capital of", true),
+                                     .expected_text = snippet(" \xe6\x9d\xb1\xe4\xba\xac", false),
+                                     .found_text = snippet(" Spa\"in\t", true)};
+    rep.divergence.found_text.text[1] = 0;
+    vb_report_fail(&rep, VB_CHECK_TOKENS, VB_REASON_TOKEN, "another token");
+    vb_report_finish(&rep);
+    assert_int_equal(vb_report_write_text(&rep, &out, NULL), VB_OK);
+    assert_non_null(
+        strstr((char *)out.data,
+               "position 17 of choice 0, after \"...the capital of\":\n"
+               "  expected \" \xe6\x9d\xb1\xe4\xba\xac\" (token 4711, probability 0.75)\n"
+               "  found    \" \\u0000pa\\\"in\\u0009...\" (token 9, probability 0.25)\n"));
+    json_t *j = read_json_report(&out), *d = json_object_get(j, "divergence");
     assert_string_equal(json_string_value(json_object_get(j, "reason")), "token");
-    json_t *d = json_object_get(j, "divergence");
-    assert_int_equal(json_integer_value(json_object_get(d, "position")), 41);
+    assert_int_equal(json_object_size(d), 9);
+    assert_int_equal(json_integer_value(json_object_get(d, "choice")), 0);
+    assert_int_equal(json_integer_value(json_object_get(d, "position")), 17);
+    assert_int_equal(json_integer_value(json_object_get(d, "expected")), 4711);
+    assert_int_equal(json_integer_value(json_object_get(d, "found")), 9);
+    assert_string_equal(json_string_value(json_object_get(d, "context")), "the capital of");
+    assert_string_equal(json_string_value(json_object_get(d, "expected_text")),
+                        " \xe6\x9d\xb1\xe4\xba\xac");
+    assert_int_equal(json_string_length(json_object_get(d, "found_text")), 8);
+    assert_true(json_number_value(json_object_get(d, "expected_probability")) == 0.75);
+    assert_true(json_number_value(json_object_get(d, "found_probability")) == 0.25);
     json_decref(j);
+    vb_buf_free(&out);
+}
+
+/* Level sample says how much it leaves open. */
+static void a_sample_says_its_chance(void **state) {
+    static const struct {
+        uint64_t k, n;
+        const char *note;
+    } cases[] = {
+        {3, 4,
+         "3 of 4 tokens, chosen by the verifier, were drawn again with the model: one forged "
+         "token is missed with probability 0.25"},
+        {7, 7, "is missed with probability 0"},
+        {1, 3, "is missed with probability 0.666667"},
+        {0, 0, "tokens were NOT all replayed"},
+    };
+    vb_buf out = vb_buf_make(1 << 20);
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        pass_all_but(VB_LEVEL_SAMPLE, VB_CHECK_COUNT);
+        rep.n_sampled = cases[i].k;
+        rep.n_positions = cases[i].n;
+        vb_report_finish(&rep);
+        json_t *j = read_json_report(&out);
+        const char *note = json_string_value(json_object_get(j, "note"));
+        assert_non_null(strstr(note, cases[i].note));
+        assert_string_equal(note + strlen(note) - strlen(cases[i].note), cases[i].note);
+        assert_true(json_is_false(json_object_get(j, "replayed")));
+        json_decref(j);
+    }
     vb_buf_free(&out);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(genuine_receipts_are_verified),
-        cmocka_unit_test(other_levels_need_the_model),
+        cmocka_unit_test(other_levels_need_more),
         cmocka_unit_test(no_flipped_byte_is_verified),
         cmocka_unit_test(every_field_is_signed),
         cmocka_unit_test(forgeries_get_their_verdict),
         cmocka_unit_test(signatures_do_not_move),
         cmocka_unit_test(expectations_are_checked),
-        cmocka_unit_test(a_private_receipt_needs_its_prompt),
+        cmocka_unit_test(the_prompt_given_apart_is_the_receipts),
         cmocka_unit_test(a_verdict_needs_every_required_check),
+        cmocka_unit_test(levels_require_their_checks),
         cmocka_unit_test(the_first_failure_gives_the_reason),
         cmocka_unit_test(hostile_text_is_harmless),
+        cmocka_unit_test(a_divergence_is_readable),
+        cmocka_unit_test(a_sample_says_its_chance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static vb_ed25519_key *key;
 static uint8_t model_digest[32];
 static vb_report rep;
 static vb_receipt parsed;
-static size_t passes;
+static size_t passes, rows, heads; /* of the model: calls, tokens, tokens whose logits came */
 static vb_error e;
 
 vb_err __real_vb_forward(const vb_model *m, vb_workspace *w, const vb_batch_item *items,
@@ -35,6 +35,21 @@ vb_err __wrap_vb_forward(const vb_model *m, vb_workspace *w, const vb_batch_item
                          size_t n_items, vb_logits_fn on_logits, void *user, vb_error *error) {
     passes++;
     return __real_vb_forward(m, w, items, n_items, on_logits, user, error);
+}
+
+vb_err __real_vb_forward_listed(const vb_model *m, vb_workspace *w, const vb_batch_item *item,
+                                const size_t *wanted, size_t n_wanted, vb_logits_fn on_logits,
+                                void *user, vb_error *error);
+vb_err __wrap_vb_forward_listed(const vb_model *m, vb_workspace *w, const vb_batch_item *item,
+                                const size_t *wanted, size_t n_wanted, vb_logits_fn on_logits,
+                                void *user, vb_error *error);
+vb_err __wrap_vb_forward_listed(const vb_model *m, vb_workspace *w, const vb_batch_item *item,
+                                const size_t *wanted, size_t n_wanted, vb_logits_fn on_logits,
+                                void *user, vb_error *error) {
+    passes++;
+    rows += item->n_tokens;
+    heads += n_wanted;
+    return __real_vb_forward_listed(m, w, item, wanted, n_wanted, on_logits, user, error);
 }
 
 static void must(vb_err err) {
@@ -162,10 +177,9 @@ static void make(vb_receipt *r) {
 }
 
 /* Encodes, reads, checks and replays; o gives what differs from the ordinary. */
-static vb_verdict verify(const vb_receipt *r, vb_replay_options o) {
+static vb_verdict verify_at(vb_level level, const vb_receipt *r, vb_replay_options o) {
     vb_buf bytes = vb_buf_make(VB_RECEIPT_BYTES_MAX);
-    const vb_expect expect = {.prompt_tokens = o.prompt_tokens,
-                              .n_prompt_tokens = o.n_prompt_tokens};
+    const vb_expect expect = {.prompt = o.prompt};
     must(vb_receipt_encode(r, &bytes, &e));
     o.gguf = gguf;
     o.tokenizer = tokenizer;
@@ -173,14 +187,18 @@ static vb_verdict verify(const vb_receipt *r, vb_replay_options o) {
     o.model_sha256 = model_digest;
     o.batch_tokens = o.batch_tokens ? o.batch_tokens : 512;
     o.n_threads = 2;
-    vb_report_begin(&rep, VB_LEVEL_FULL);
+    vb_report_begin(&rep, level);
     assert_true(vb_check_receipt(bytes.data, bytes.len, &expect, &parsed, &rep));
-    passes = 0;
+    passes = rows = heads = 0;
     vb_replay(&o, &parsed, &rep);
     vb_report_finish(&rep);
     vb_receipt_free(&parsed);
     vb_buf_free(&bytes);
     return vb_report_verdict(&rep);
+}
+
+static vb_verdict verify(const vb_receipt *r, vb_replay_options o) {
+    return verify_at(VB_LEVEL_FULL, r, o);
 }
 
 static const vb_replay_options plain;
@@ -264,9 +282,13 @@ static void test_private(void **state) {
     assert_int_equal(verify(&r, plain), VB_VERDICT_UNVERIFIABLE);
     assert_int_equal(vb_report_reason(&rep), VB_REASON_MISSING_PROMPT);
     assert_int_equal(passes, 0);
-    const vb_replay_options given = {.prompt_tokens = prompt, .n_prompt_tokens = PROMPT};
+    const vb_receipt_prompt whole = {
+        .kind = VB_PROMPT_TOKENS, .has_tokens = true, .tokens = prompt, .n_tokens = PROMPT};
+    const vb_replay_options given = {.prompt = &whole};
     assert_int_equal(verify(&r, given), VB_VERDICT_VERIFIED);
-    const vb_replay_options shorter = {.prompt_tokens = prompt, .n_prompt_tokens = PROMPT - 1};
+    vb_receipt_prompt less = whole;
+    less.n_tokens--;
+    const vb_replay_options shorter = {.prompt = &less};
     assert_int_equal(verify(&r, shorter), VB_VERDICT_REFUTED);
     assert_int_equal(vb_report_reason(&rep), VB_REASON_PROMPT);
     prompt[3]++;
