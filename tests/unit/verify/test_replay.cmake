@@ -1,2 +1,2 @@
 # Passes of the model are counted.
-target_link_options(test_replay PRIVATE -Wl,--wrap=vb_forward,--wrap=vb_forward_listed)
+target_link_options(test_replay PRIVATE -Wl,--wrap=vb_forward_listed)
