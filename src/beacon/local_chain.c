@@ -281,25 +281,22 @@ vb_err vb_sequence_last(const char *dir, uint64_t *out, vb_error *e) {
     return sequence_read(dir, out, e);
 }
 
-vb_err vb_sequence_take(const char *dir, uint64_t *out, vb_error *e) {
+vb_err vb_sequence_with(const char *dir, vb_sequence_fn fn, void *user, vb_error *e) {
     char path[VB_PATH_BYTES_MAX], text[64];
     int fd;
     uint64_t last = 0;
+    bool take = false;
     vb_err err = lock(dir, "sequence.lock", &fd, e);
     if (err) {
         return err;
     }
-    err = sequence_read(dir, &last, e);
-    if (!err) {
-        err = path_in(dir, "sequence.state", path, e);
+    if (!(err = sequence_read(dir, &last, e)) && !(err = path_in(dir, "sequence.state", path, e))) {
+        err = fn(user, last, &take, e);
     }
-    if (!err) {
+    if (!err && take) {
         int n = snprintf(text, sizeof text, "verbatim.sequence.v1\nlast %" PRIu64 "\n", last + 1);
         err = vb_private_file_replace(path, text, (size_t)n, e);
     }
     close(fd);
-    if (!err) {
-        *out = last + 1;
-    }
     return err;
 }

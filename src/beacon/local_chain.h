@@ -22,9 +22,12 @@ void vb_local_chain_close(vb_local_chain *c); /* wipes the secret; NULL is allow
  * a new one begins, with another id: so commit to out->id, and only then use out->randomness. */
 VB_MUST_CHECK vb_err vb_local_chain_take(vb_local_chain *c, vb_beacon_round *out, vb_error *e);
 
-/* Takes the next sequence number of the commitments made with the state in dir: 1, 2, 3, ...
- * A number taken is owed a receipt or an abort record. */
-VB_MUST_CHECK vb_err vb_sequence_take(const char *dir, uint64_t *out, vb_error *e);
+/* Sequence numbers of the commitments made with the state in dir: 1, 2, 3, ... Calls fn with the
+ * last number taken while it holds the lock of all takers; when fn sets *take, last + 1 is taken
+ * once fn has returned VB_OK. So fn can put on disk what the number is for before the number counts
+ * as used. A number taken is owed a receipt or an abort record. */
+typedef vb_err (*vb_sequence_fn)(void *user, uint64_t last, bool *take, vb_error *e);
+VB_MUST_CHECK vb_err vb_sequence_with(const char *dir, vb_sequence_fn fn, void *user, vb_error *e);
 
 /* The last number taken; 0: none yet. */
 VB_MUST_CHECK vb_err vb_sequence_last(const char *dir, uint64_t *out, vb_error *e);

@@ -10,8 +10,10 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/system.h"
+#include "cli/beacon_options.h"
 #include "cli/commands.h"
 #include "cli/identity.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/request.h"
 #include "crypto/random.h"
@@ -28,6 +30,7 @@ typedef struct turn {
 typedef struct chat {
     vb_app a;
     vb_request_options q;
+    vb_beacon_options b;
     const char *receipts_dir;
     vb_identity identity;
     uint8_t digest[VB_SHA256_BYTES];
@@ -56,6 +59,14 @@ static bool on_progress(void *user, size_t prompt_done, size_t tokens_done) {
     return !vb_interrupted();
 }
 
+static void on_wait(void *user, const vb_receipt *r) {
+    chat *x = user;
+    vb_progress_end(&x->bar);
+    if (!x->a.quiet && isatty(STDERR_FILENO)) {
+        fprintf(stderr, "waiting for the round of %.80s\n", r->request.beacon_id);
+    }
+}
+
 static vb_err add_turn(chat *x, const char *role, const char *content, size_t n_bytes,
                        vb_error *e) {
     if (x->n_turns == TURNS_MAX) {
@@ -80,7 +91,8 @@ static void drop_turns(chat *x, size_t keep) {
 
 /* The request of this turn: all messages so far, sampling, context. */
 static vb_err build(chat *x, vb_receipt *r, vb_error *e) {
-    vb_err err = vb_request_fill(&x->q, &x->a, x->digest, r, e);
+    const char *beacon_id = x->b.source ? vb_source_id(x->b.source) : NULL;
+    vb_err err = vb_request_fill(&x->q, &x->a, x->digest, beacon_id, r, e);
     for (size_t i = 0; i < x->n_turns && !err; i++) {
         err = vb_receipt_add_message(r, x->turns[i].role, x->turns[i].content, x->turns[i].n_bytes,
                                      e);
@@ -134,7 +146,7 @@ static vb_err write_receipt(const chat *x, const vb_receipt *r, vb_error *e) {
     char path[VB_PATH_BYTES_MAX];
     vb_err err = receipt_path(x, r->id, path, e);
     if (!err) {
-        err = vb_identity_write_receipt(r, path, e);
+        err = vb_output_write_receipt(path, r, e);
     }
     if (!err && !x->a.quiet) {
         fprintf(stderr, "receipt: %s\n", path);
@@ -167,8 +179,11 @@ static vb_err take_turn(chat *x, vb_error *e) {
             .session = x->session,
             .batch_tokens = vb_app_batch(&x->a),
             .key = x->identity.key,
-            .state_dir = x->identity.dir,
+            .ledger = x->identity.ledger,
             .chain = x->identity.chain,
+            .source = x->b.source,
+            .wait_ms = vb_beacon_wait_ms(&x->b),
+            .on_wait = on_wait,
             .on_text = on_text,
             .on_progress = on_progress,
             .user = x,
@@ -256,7 +271,7 @@ static vb_err prepare(chat *x, vb_error *e) {
     char path[VB_PATH_BYTES_MAX];
     vb_err err;
     if (x->receipts_dir && ((err = receipt_path(x, "receipt", path, e)) ||
-                            (err = vb_identity_check_writable(path, e)))) {
+                            (err = vb_output_check(path, "receipt", e)))) {
         return err;
     }
     if ((err = vb_app_open(&x->a, true, e))) {
@@ -266,7 +281,13 @@ static vb_err prepare(chat *x, vb_error *e) {
     const size_t wanted = x->a.ctx ? (size_t)x->a.ctx : 4096, ctx = wanted < limit ? wanted : limit;
     if (x->receipts_dir &&
         ((err = vb_app_model_digest(&x->a, false, x->digest, e)) ||
-         (err = vb_identity_open(&x->identity, !x->q.seed_given, x->a.quiet, e)))) {
+         (err = vb_identity_open(&x->identity, !x->q.seed_given && !x->b.beacon, x->a.quiet, e)))) {
+        return err;
+    }
+    if (x->b.beacon && !x->receipts_dir) {
+        return vb_fail(e, VB_EINVAL, "--beacon is for receipts: give --receipts DIR");
+    }
+    if (x->b.beacon && ((err = vb_trust_open(&x->b, e)) || (err = vb_beacon_open(&x->b, e)))) {
         return err;
     }
     if (!(x->cached = malloc(ctx * sizeof *x->cached))) {
@@ -302,6 +323,7 @@ static void close_all(chat *x) {
     vb_workspace_close(x->workspace);
     vb_session_close(x->session);
     vb_identity_close(&x->identity);
+    vb_beacon_close(&x->b);
     vb_app_close(&x->a);
 }
 
@@ -319,6 +341,8 @@ int vb_cmd_chat(int argc, char **argv) {
     vb_opt_table options = {.n = 0};
     vb_opt_add(&options, own, sizeof own / sizeof own[0]);
     vb_request_options_add(&x->q, &options);
+    vb_beacon_options_add(&x->b, &options);
+    vb_trust_option_add(&x->b, &options);
     vb_app_options(&x->a, VB_APP_OPT_MODEL | VB_APP_OPT_CTX | VB_APP_OPT_RUN | VB_APP_OPT_QUIET,
                    &options);
     const vb_command_spec spec = {"chat",

@@ -36,6 +36,10 @@ void vb_request_options_add(vb_request_options *q, vb_opt_table *t) {
          "system message (default: the template's own)", 0, 0, NULL},
         {0, "nonce", VB_OPT_STR, &q->nonce, "TEXT", "the client's nonce, bound into the commitment",
          0, 0, NULL},
+        {0, "beacon-mode", VB_OPT_STR, &q->beacon_mode, "MODE",
+         "next (default): the first round after the commitment; latest: the newest", 0, 0, NULL},
+        {0, "beacon-round", VB_OPT_UINT, &q->beacon_round, "N",
+         "replay this round of the beacon (mode fixed)", 0, 0, &q->beacon_round_given},
         {0, "date", VB_OPT_STR, &q->date, "YYYY-MM-DD",
          "for templates that print today's date (default: it, UTC)", 0, 0, NULL},
     };
@@ -94,12 +98,44 @@ static vb_err fill_sampling(const vb_request_options *q, size_t n_vocab, vb_samp
     return vb_sampling_check(s, n_vocab, e);
 }
 
+/* Where the randomness comes from. */
+static vb_err fill_beacon(const vb_request_options *q, const char *beacon_id, vb_receipt_request *r,
+                          vb_error *e) {
+    if (!beacon_id) {
+        if (q->beacon_mode || q->beacon_round_given) {
+            return vb_fail(e, VB_EINVAL, "--beacon-mode and --beacon-round need --beacon");
+        }
+        r->mode = q->seed_given ? VB_MODE_FIXED : VB_MODE_LOCAL;
+        r->has_seed = q->seed_given;
+        r->seed = q->seed;
+        return VB_OK;
+    }
+    if (q->seed_given) {
+        return vb_fail(e, VB_EINVAL, "--seed and --beacon: give one of them");
+    }
+    r->mode = q->beacon_round_given ? VB_MODE_FIXED
+              : q->beacon_mode      ? vb_beacon_mode_of_name(q->beacon_mode)
+                                    : VB_MODE_NEXT;
+    if (q->beacon_round_given && q->beacon_mode) {
+        return vb_fail(e, VB_EINVAL, "--beacon-mode and --beacon-round: give one of them");
+    }
+    if (!q->beacon_round_given && r->mode != VB_MODE_NEXT && r->mode != VB_MODE_LATEST) {
+        return vb_fail(e, VB_EINVAL, "--beacon-mode %.20s: expected next or latest",
+                       q->beacon_mode);
+    }
+    r->has_round = q->beacon_round_given;
+    r->round = q->beacon_round;
+    snprintf(r->beacon_id, sizeof r->beacon_id, "%s", beacon_id);
+    return VB_OK;
+}
+
 static void copy_name(char *to, size_t max, const char *from) {
     snprintf(to, max, "%s", from);
 }
 
 vb_err vb_request_fill(const vb_request_options *q, const vb_app *a,
-                       const uint8_t digest[VB_SHA256_BYTES], vb_receipt *r, vb_error *e) {
+                       const uint8_t digest[VB_SHA256_BYTES], const char *beacon_id, vb_receipt *r,
+                       vb_error *e) {
     const vb_model_config *c = vb_model_get_config(a->model);
     vb_err err;
     copy_name(r->model.name, sizeof r->model.name, c->name);
@@ -138,10 +174,7 @@ vb_err vb_request_fill(const vb_request_options *q, const vb_app *a,
             return vb_fail(e, VB_EINVAL, "--nonce: expected UTF-8 text without control characters");
         }
     }
-    r->request.mode = q->seed_given ? VB_MODE_FIXED : VB_MODE_LOCAL;
-    r->request.has_seed = q->seed_given;
-    r->request.seed = q->seed;
-    return VB_OK;
+    return fill_beacon(q, beacon_id, &r->request, e);
 }
 
 static vb_err set_tokens(const vb_app *a, vb_receipt *r, vb_error *e) {

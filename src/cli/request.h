@@ -18,6 +18,9 @@ typedef struct vb_request_options {
     bool seed_given;
     const char *system; /* NULL: the template's own */
     const char *nonce;
+    const char *beacon_mode; /* "next", "latest"; NULL: next */
+    uint64_t beacon_round;
+    bool beacon_round_given;
     const char *date; /* YYYY-MM-DD for templates that print one; NULL: today (UTC) */
 } vb_request_options;
 
@@ -26,11 +29,11 @@ typedef struct vb_request_options {
 
 void vb_request_options_add(vb_request_options *q, vb_opt_table *t);
 
-/* Fills r->request (all but prompt, context and server fields) and r->model; digest is the model's.
- */
+/* Fills r->request (all but prompt, context and server fields) and r->model; digest is the model's,
+ * beacon_id that of --beacon (NULL: none, then --seed or the local chain gives the randomness). */
 VB_MUST_CHECK vb_err vb_request_fill(const vb_request_options *q, const vb_app *a,
-                                     const uint8_t digest[VB_SHA256_BYTES], vb_receipt *r,
-                                     vb_error *e);
+                                     const uint8_t digest[VB_SHA256_BYTES], const char *beacon_id,
+                                     vb_receipt *r, vb_error *e);
 
 /* The prompt as plain text, special tokens added and parsed. */
 VB_MUST_CHECK vb_err vb_request_prompt_text(const vb_app *a, const char *text, size_t n_bytes,

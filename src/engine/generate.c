@@ -7,6 +7,7 @@
 typedef struct run {
     const vb_generate_options *o;
     uint32_t token; /* the last one drawn */
+    bool drawing;   /* the first draw has begun */
     size_t shown;   /* bytes of text given to on_text */
     vb_error *e;
 } run;
@@ -15,6 +16,14 @@ static vb_err on_logits(void *user, size_t item, size_t index, const float *logi
     (void)item;
     (void)index;
     run *r = user;
+    const vb_generate_options *o = r->o;
+    if (!r->drawing && o->before_draw) {
+        vb_err err = o->before_draw(o->user, o->generation, r->e);
+        if (err) {
+            return err;
+        }
+    }
+    r->drawing = true;
     return vb_generation_step(r->o->generation, logits, &r->token, r->e);
 }
 

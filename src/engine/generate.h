@@ -22,6 +22,9 @@ typedef struct vb_generate_options {
     size_t n_prompt;
     vb_generation *generation;
 
+    /* Called once, before the first draw, when the prompt's logits are there: the last moment for
+     * vb_generation_set_seed. May be NULL. */
+    vb_err (*before_draw)(void *user, vb_generation *g, vb_error *e);
     /* Text that became certain; may be NULL. Not VB_OK ends the generation with that error. */
     vb_err (*on_text)(void *user, const char *text, size_t n_bytes);
     /* After each pass; false: stop with VB_ECANCELLED. May be NULL. */

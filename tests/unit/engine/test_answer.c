@@ -4,7 +4,6 @@
  */
 #include "support/testing.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@ static vb_tokenizer *tokenizer;
 static vb_session *session;
 static vb_workspace *workspace;
 static vb_ed25519_key *key;
+static vb_ledger *ledger;
 static char dir[64];
 static vb_error e;
 
@@ -45,19 +45,17 @@ static int setup(void **state) {
     must(vb_workspace_open(model, BATCH, CTX, 2, &workspace, &e));
     must(vb_ed25519_from_seed(secret, &key, &e));
     snprintf(dir, sizeof dir, "/tmp/verbatim-answer-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
+    assert_non_null(mkdtemp(dir));
+    must(vb_ledger_open(dir, key, &ledger, NULL, &e));
+    return 0;
 }
 
 static int teardown(void **state) {
     (void)state;
-    DIR *d = opendir(dir);
-    for (const struct dirent *f; d && (f = readdir(d));) {
-        if (f->d_name[0] != '.') {
-            unlinkat(dirfd(d), f->d_name, 0);
-        }
-    }
-    closedir(d);
-    rmdir(dir);
+    char command[128];
+    vb_ledger_close(ledger);
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    assert_int_equal(system(command), 0);
     vb_ed25519_close(key);
     vb_workspace_close(workspace);
     vb_session_close(session);
@@ -279,7 +277,7 @@ static vb_err answer(vb_receipt *r, const vb_ed25519_key *k, vb_local_chain *cha
         .session = session,
         .batch_tokens = BATCH,
         .key = k,
-        .state_dir = dir,
+        .ledger = ledger,
         .chain = chain,
         .on_text = on_text,
         .on_progress = on_progress,
@@ -316,6 +314,11 @@ static void test_receipts(void **state) {
         fill(&r, i == 2 ? VB_MODE_FIXED : VB_MODE_LOCAL);
         assert_int_equal(answer(&r, key, chain, hash, &s), i == 3 ? VB_ECANCELLED : VB_OK);
         assert_int_equal(r.request.sequence, i);
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s/%d.json", dir, i == 3 ? "aborts" : "receipts", (int)i);
+        assert_int_equal(access(path, R_OK), 0);
+        snprintf(path, sizeof path, "%s/commitments/%d.json", dir, (int)i);
+        assert_int_not_equal(access(path, F_OK), 0);
         if (i == 3) {
             assert_int_equal(r.n_outputs, 0);
         } else {
