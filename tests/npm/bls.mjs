@@ -112,9 +112,17 @@ function compressed(group, point) {
     return bytes;
 }
 
+// order is prime; the points of its powers' orders may need several generators.
 function pointOfOrder(group, order) {
+    let rest = R * COFACTORS[group];
+    while (rest % order === 0n) {
+        rest /= order;
+    }
     for (;;) {
-        const point = times(curvePoint(group), (R * COFACTORS[group]) / order);
+        let point = times(curvePoint(group), rest);
+        while (!times(point, order).is0()) {
+            point = times(point, order);
+        }
         if (!point.is0()) {
             return point;
         }
