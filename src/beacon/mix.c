@@ -137,14 +137,16 @@ static vb_err read_parts(const vb_beacon_round *r, const vb_mix_ids *ids,
 }
 
 /* How bad a part's result is for the whole: what is false stays false whatever else is unknown. */
-static int badness(vb_err err) {
+typedef enum badness { GENUINE, UNTRUSTED, UNSUPPORTED, UNFINISHED, REFUTED } badness;
+
+static badness badness_of(vb_err err) {
     switch (err) {
-    case VB_OK: return 0;
-    case VB_EUNTRUSTED: return 1;
-    case VB_EUNSUPPORTED: return 2;
+    case VB_OK: return GENUINE;
+    case VB_EUNTRUSTED: return UNTRUSTED;
+    case VB_EUNSUPPORTED: return UNSUPPORTED;
     case VB_EFORMAT:
-    case VB_EMISMATCH: return 4;
-    default: return 3; /* not finished: no memory */
+    case VB_EMISMATCH: return REFUTED;
+    default: return UNFINISHED;
     }
 }
 
@@ -170,11 +172,11 @@ static vb_err verify_parts(const vb_beacon_round *parts, size_t n, const vb_trus
     const vb_beacon_window always = {0, UINT64_MAX};
     vb_beacon_facts all = {.timed = true, .next = always, .latest = always};
     vb_err worst = VB_OK;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && badness_of(worst) < REFUTED; i++) {
         vb_beacon_facts one;
         vb_error why = {0};
         vb_err err = vb_beacon_verify(&parts[i], trust, &one, &why);
-        if (err && badness(err) > badness(worst)) {
+        if (err && badness_of(err) > badness_of(worst)) {
             worst = vb_fail(e, err, "part %s: %s", parts[i].id, why.msg);
         }
         if (!err || err == VB_EUNTRUSTED) {
