@@ -250,10 +250,11 @@ static void proofs_that_are_no_object(void **state) {
     /* The same proof, not canonical: a space, the other order of members, a member twice. */
     char text[512];
     const char *hex = strstr(good, "\"signature\":\"") + 13;
+    static const char twice[] = "{\"previous_signature\":null,\"previous_signature\":null,"
+                                "\"signature\":\"%.96s\"}";
     static const char *const forms[] = {"{ \"previous_signature\":null,\"signature\":\"%.96s\"}",
                                         "{\"signature\":\"%.96s\",\"previous_signature\":null}",
-                                        "{\"previous_signature\":null,\"previous_signature\":null,"
-                                        "\"signature\":\"%.96s\"}",
+                                        twice,
                                         "{\"previous_signature\":null,\"signature\":\"%.96s\"}\n"};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         snprintf(text, sizeof text, forms[i], hex);
