@@ -154,8 +154,19 @@ static int compare_members(const void *pa, const void *pb) {
 
 static vb_err append_value(const json_t *value, unsigned depth, vb_buf *out, vb_error *e);
 
+/* depth is that of containers, the outermost at 1: how vb_json_parse counts. */
+static vb_err check_depth(unsigned depth, vb_error *e) {
+    return depth > VB_JSON_DEPTH_MAX
+               ? vb_fail(e, VB_ELIMIT, "JSON nested deeper than %u", VB_JSON_DEPTH_MAX)
+               : VB_OK;
+}
+
 static vb_err append_object(const json_t *object, unsigned depth, vb_buf *out, vb_error *e) {
     size_t n = json_object_size(object), i = 0;
+    vb_err err = check_depth(depth, e);
+    if (err) {
+        return err;
+    }
     member *members = malloc((n ? n : 1) * sizeof *members);
     if (!members) {
         return vb_fail(e, VB_ENOMEM, "no memory to sort the members of an object");
@@ -167,7 +178,7 @@ static vb_err append_object(const json_t *object, unsigned depth, vb_buf *out, v
                                 json_object_iter_value(it)};
     }
     qsort(members, n, sizeof *members, compare_members);
-    vb_err err = vb_buf_append(out, "{", 1);
+    err = vb_buf_append(out, "{", 1);
     for (i = 0; i < n && !err; i++) {
         err = i ? vb_buf_append(out, ",", 1) : VB_OK;
         if (!err) {
@@ -185,7 +196,10 @@ static vb_err append_object(const json_t *object, unsigned depth, vb_buf *out, v
 }
 
 static vb_err append_array(const json_t *array, unsigned depth, vb_buf *out, vb_error *e) {
-    vb_err err = vb_buf_append(out, "[", 1);
+    vb_err err = check_depth(depth, e);
+    if (!err) {
+        err = vb_buf_append(out, "[", 1);
+    }
     size_t n = json_array_size(array);
     for (size_t i = 0; i < n && !err; i++) {
         err = i ? vb_buf_append(out, ",", 1) : VB_OK;
@@ -197,9 +211,6 @@ static vb_err append_array(const json_t *array, unsigned depth, vb_buf *out, vb_
 }
 
 static vb_err append_value(const json_t *value, unsigned depth, vb_buf *out, vb_error *e) {
-    if (depth > VB_JSON_DEPTH_MAX) {
-        return vb_fail(e, VB_ELIMIT, "JSON nested deeper than %u", VB_JSON_DEPTH_MAX);
-    }
     switch (json_typeof(value)) {
     case JSON_OBJECT: return append_object(value, depth, out, e);
     case JSON_ARRAY: return append_array(value, depth, out, e);

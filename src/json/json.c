@@ -96,6 +96,9 @@ vb_err vb_json_parse(const void *bytes, size_t n_bytes, json_t **out, vb_error *
 }
 
 static const char *type_name(const json_t *v) {
+    if (!v) {
+        return "nothing";
+    }
     switch (json_typeof(v)) {
     case JSON_OBJECT: return "an object";
     case JSON_ARRAY: return "an array";
@@ -269,6 +272,10 @@ bool vb_json_f32(const json_t *value, float *out) {
     if (!json_is_number(value)) {
         return false;
     }
+    if (json_is_integer(value) && (json_integer_value(value) > VB_JCS_INTEGER_MAX ||
+                                   json_integer_value(value) < -VB_JCS_INTEGER_MAX)) {
+        return false; /* no f64 may be equal to it; ours are not written in that form */
+    }
     double d = json_number_value(value);
     if (!(d >= -FLT_MAX && d <= FLT_MAX) || (double)(float)d != d) {
         return false;
@@ -279,7 +286,7 @@ bool vb_json_f32(const json_t *value, float *out) {
 
 void vb_field_f32(vb_fields *f, const char *name, float *out) {
     const json_t *v = vb_field(f, name);
-    if (v && !vb_json_f32(v, out)) {
+    if (!vb_json_f32(v, out)) {
         vb_field_fail(f, VB_EFORMAT, name, "expected a number that is exactly a 32-bit float");
     }
 }

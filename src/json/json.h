@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+
 /* The document, for the caller to json_decref. VB_EFORMAT, VB_ELIMIT or VB_ENOMEM. */
 VB_MUST_CHECK vb_err vb_json_parse(const void *bytes, size_t n_bytes, json_t **out, vb_error *e);
 
@@ -39,7 +40,7 @@ typedef struct vb_fields {
 vb_fields vb_fields_open(const json_t *value, const char *path, const char *const *names,
                          vb_error *e);
 
-/* The same for an object of others', which may have any members; vb_field fails for a missing one.
+/* The same for an object of others', which may have any members; reading one that it has not fails.
  */
 vb_fields vb_fields_foreign(const json_t *value, const char *path, vb_error *e);
 
@@ -60,8 +61,9 @@ void vb_field_number(vb_fields *f, const char *name, uint64_t min, uint64_t max,
 void vb_field_u32(vb_fields *f, const char *name, uint32_t min, uint32_t max, uint32_t *out);
 /* A decimal string without sign or leading zero. */
 void vb_field_decimal(vb_fields *f, const char *name, uint64_t min, uint64_t max, uint64_t *out);
-/* A JSON number that is exactly an f32. */
+/* A JSON number that is exactly an f32; as an integer at most 2^53. */
 void vb_field_f32(vb_fields *f, const char *name, float *out);
+/* The same for a value that is in no object; false, and out untouched, for NULL too. */
 bool vb_json_f32(const json_t *value, float *out);
 /* A short string without control characters, min .. cap - 1 bytes, zero-terminated in out[cap]. */
 void vb_field_name(vb_fields *f, const char *name, size_t min_bytes, char *out, size_t cap);

@@ -7,6 +7,7 @@
 #include "receipt/base64.h"
 #include "receipt/names.h"
 #include "receipt/parts.h"
+#include "json/jcs.h"
 
 void vb_opening_free(vb_opening *o) {
     free(o->logits);
@@ -151,6 +152,9 @@ static vb_err read_opening(const json_t *json, vb_opening *o, vb_error *e) {
     vb_fields f = vb_fields_open(json, "", vb_names_opening, e);
     vb_field_u32(&f, "choice", 0, VB_CHOICES_MAX - 1, &o->choice);
     vb_field_f32(&f, "logit", &o->logit);
+    if (!f.err && fabsf(o->logit) > (float)VB_JCS_INTEGER_MAX) {
+        vb_field_fail(&f, VB_EFORMAT, "logit", "expected a magnitude of at most 2^53");
+    }
     read_logits(&f, o);
     read_path(&f, o);
     vb_field_number(&f, "position", 0, VB_MODEL_CTX_TOKENS_MAX - 1, &o->position);

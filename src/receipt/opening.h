@@ -30,7 +30,7 @@ typedef struct vb_opening {
     size_t n_logits;                  /* 1 .. VB_MODEL_VOCAB_MAX */
     uint8_t (*path)[VB_SHA256_BYTES]; /* [n_path], from the leaf up */
     size_t n_path;                    /* 0 .. VB_TRACE_PROOF_MAX */
-    float logit;                      /* finite */
+    float logit;                      /* at most 2^53 in magnitude, as every number in our JSON */
     uint64_t rank;                    /* 1 .. n_logits */
     uint64_t weight, total;
 } vb_opening;

@@ -111,13 +111,14 @@ static void equals_the_second_implementation(void **state) {
 
 static void every_bit_of_a_logit_comes_back(void **state) {
     /* -0, the smallest and the largest, and numbers that are short in no base */
-    static float logits[] = {-0.0f, 0x1p-149f, -0x1p-149f, 0x1.fffffep127f, -0x1.fffffep127f, 0.1f};
+    static float logits[] = {-0.0f,           0x1p-149f,        -0x1p-149f,
+                             0x1.fffffep127f, -0x1.fffffep127f, -0x1p53f};
     vb_opening o = {.choice = VB_CHOICES_MAX - 1,
                     .position = VB_MODEL_CTX_TOKENS_MAX - 1,
                     .token = 5,
                     .logits = logits,
                     .n_logits = 6,
-                    .logit = 0.1f,
+                    .logit = -0x1p53f,
                     .rank = 6};
     vb_opening back;
     vb_buf b = vb_buf_make(1 << 20);
@@ -199,6 +200,7 @@ static const char *const bad[][3] = {
     {"receipt", "\"00\"", "receipt"},
     {"logit", "0.1", "logit"}, /* not an f32 */
     {"logit", "1e+39", "logit"},
+    {"logit", "1.2676506002282294e+30", "logit"},
     {"weight", "\"-1\"", "weight"},
     {"weight", "\"18446744073709551616\"", "weight"},
     {"total", "\"007\"", "total"},
@@ -285,10 +287,10 @@ static void sizes_are_limited(void **state) {
 /* What a reader would refuse is not written. */
 static void encoding_refuses_what_decoding_would(void **state) {
     (void)state;
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 9; i++) {
         float logits[] = {1.0f, 2.0f};
         vb_opening o = {.logits = logits, .n_logits = 2, .rank = 1};
-        vb_buf b = vb_buf_make(i == 6 ? 100 : 1 << 20);
+        vb_buf b = vb_buf_make(i == 8 ? 100 : 1 << 20);
         vb_error e = {0};
         const char *name = "";
         switch (i) {
@@ -297,7 +299,9 @@ static void encoding_refuses_what_decoding_would(void **state) {
         case 2: logits[1] = NAN, name = "logits"; break;
         case 3: o.logit = INFINITY, name = "logit"; break;
         case 4: o.choice = VB_CHOICES_MAX, name = "choice"; break;
-        case 5: o.position = UINT64_MAX, name = "position"; break;
+        case 5: o.logit = 0x1.000002p53f, name = "2^53"; break;
+        case 6: o.logit = -0x1p100f, name = "logit"; break;
+        case 7: o.position = UINT64_MAX, name = "position"; break;
         default: name = "does not fit"; break;
         }
         assert_int_not_equal(vb_opening_encode(&o, &b, &e), VB_OK);
