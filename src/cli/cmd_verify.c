@@ -1,160 +1,215 @@
-/* verbatim verify: a receipt in, one verdict out. */
+/* verbatim verify: a record in, one verdict out; or many records, and what they say together. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/bytes.h"
 #include "base/limits.h"
-#include "base/system.h"
-#include "cli/app.h"
 #include "cli/commands.h"
-#include "cli/progress.h"
-#include "verify/replay.h"
+#include "cli/finding.h"
+#include "cli/verification.h"
+#include "cli/verify_batch.h"
+#include "verify/opening.h"
+
+enum { SAMPLES_MAX = 1 << 29 }; /* more than a receipt can have tokens */
 
 typedef struct invocation {
-    vb_app a;
-    const char *level, *key;
-    bool rehash;
+    vb_verification v;
+    const char *level, *receipt;
+    bool samples_given;
 } invocation;
 
-/* What the verifier was told apart from the receipt. */
-typedef struct given {
-    vb_expect expect;
-    uint8_t key[VB_ED25519_PUBLIC_BYTES];
-} given;
-
-static vb_err read_key(const invocation *o, given *g, vb_error *e) {
-    if (!o->key) {
-        return VB_OK;
-    }
-    if (!vb_hex_decode(o->key, g->key, sizeof g->key)) {
-        return vb_fail(e, VB_EINVAL, "--key: expected 64 lower-case hex digits");
-    }
-    g->expect.server_key = g->key;
-    return VB_OK;
-}
-
-/* Replays with the model; a model that can not be used leaves the verdict UNVERIFIABLE. */
-static void replay(invocation *o, const vb_receipt *r, vb_report *rep) {
-    vb_error e = {VB_OK, ""};
-    if (!o->a.model_path) {
-        vb_report_unknown(rep, VB_CHECK_MODEL_DIGEST, VB_REASON_MISSING_MODEL,
-                          "no model file was given (-m FILE)");
-        return;
-    }
-    uint8_t digest[VB_SHA256_BYTES];
-    vb_err err = vb_app_open(&o->a, true, &e);
-    if (!err) {
-        err = vb_app_model_digest(&o->a, o->rehash, digest, &e);
-    }
-    if (err) {
-        /* Our own failure, or no model that can be used. */
-        const bool ours =
-            err == VB_ECANCELLED || err == VB_ENOMEM || err == VB_EMISMATCH || err == VB_EINTERNAL;
-        vb_report_unknown(rep, VB_CHECK_MODEL_DIGEST,
-                          ours ? VB_REASON_UNFINISHED : VB_REASON_MISSING_MODEL, "%s", e.msg);
-        return;
-    }
-    vb_progress bar;
-    vb_progress_begin(&bar, "replaying", "tokens", o->a.quiet);
-    const vb_replay_options replay = {
-        .gguf = o->a.gguf,
-        .tokenizer = o->a.tokenizer,
-        .model = o->a.model,
-        .model_sha256 = digest,
-        .batch_tokens = vb_app_batch(&o->a),
-        .n_threads = vb_app_threads(&o->a),
-        .on_progress = vb_progress_update,
-        .user = &bar,
-    };
-    vb_replay(&replay, r, rep);
-    vb_progress_end(&bar);
-}
-
-/* Returns the exit status: the verdict's, unless the verdict could not be shown. */
-static int print_report(const invocation *o, const vb_report *rep) {
+/* The report of a receipt or an opening. Returns the exit status: the verdict's, unless the verdict
+ * could not be shown. */
+static int print_report(const vb_verification *v) {
     vb_buf out = vb_buf_make(VB_RECEIPT_BYTES_MAX);
     vb_error e = {VB_OK, ""};
     vb_err err =
-        o->a.json ? vb_report_write_json(rep, &out, &e) : vb_report_write_text(rep, &out, &e);
+        v->a.json ? vb_report_write_json(v->rep, &out, &e) : vb_report_write_text(v->rep, &out, &e);
     if (err) {
         fprintf(stderr, "verbatim verify: %s\n", e.msg);
     } else {
         fwrite(out.data, 1, out.len, stdout);
-        if (o->a.json) {
+        if (v->a.json) {
             printf("\n");
         }
     }
     vb_buf_free(&out);
-    return err ? vb_exit_of(err) : vb_report_exit_code(rep);
+    return err ? vb_exit_of(err) : vb_report_exit_code(v->rep);
 }
 
+/* An opening, held against its receipt, which is checked for itself. */
+static void verify_opening(invocation *o, const void *opening, size_t n_opening) {
+    vb_verification *v = &o->v;
+    vb_error e = {VB_OK, ""};
+    char *bytes = NULL;
+    size_t n_bytes = 0;
+    vb_opening opened;
+    vb_receipt_free(v->r);
+    vb_report_begin(v->rep, VB_LEVEL_OPENING);
+    if (vb_app_read_file(o->receipt, VB_RECEIPT_BYTES_MAX, &bytes, &n_bytes, &e)) {
+        vb_report_unknown(v->rep, VB_CHECK_FORMAT, VB_REASON_UNREADABLE, "%s", e.msg);
+    } else if (vb_check_receipt(bytes, n_bytes, &v->expect, v->r, v->rep) &&
+               vb_opening_read(opening, n_opening, &opened, v->rep)) {
+        if (vb_app_select_tier(&v->a, &e)) {
+            vb_report_unknown(v->rep, VB_CHECK_OPENING_DRAW, VB_REASON_UNFINISHED, "%s", e.msg);
+        } else {
+            vb_opening_check(&opened, v->r, v->expect.prompt, v->a.kernels, v->rep);
+        }
+        vb_opening_free(&opened);
+    }
+    free(bytes);
+    vb_report_finish(v->rep);
+}
+
+/* What is no record of its own, but often beside one. */
+static const char *advice(vb_record_kind kind) {
+    switch (kind) {
+    case VB_RECORD_PROMPT:
+        return "a prompt file, which is looked at beside its receipt: RECEIPT --prompt FILE";
+    case VB_RECORD_ROUND:
+        return "a beacon's round, which is checked by: verbatim beacon verify FILE";
+    default: return NULL;
+    }
+}
+
+static int verify_one(invocation *o, const char *path) {
+    vb_verification *v = &o->v;
+    char *bytes = NULL;
+    size_t n_bytes = 0;
+    vb_error e = {VB_OK, ""};
+    vb_err err = vb_app_read_file(path, VB_RECEIPT_BYTES_MAX, &bytes, &n_bytes, &e);
+    if (err) {
+        vb_verification_unreadable(
+            v, err == VB_ENOMEM ? VB_REASON_UNFINISHED : VB_REASON_UNREADABLE, e.msg);
+        return print_report(v);
+    }
+    const vb_record_kind kind = vb_record_kind_of(bytes, n_bytes);
+    int status;
+    if ((kind == VB_RECORD_OPENING) != (o->receipt != NULL)) {
+        err = o->receipt ? vb_fail(&e, VB_EINVAL, "--receipt is for an opening, %s is none", path)
+                         : vb_fail(&e, VB_EINVAL,
+                                   "%s is an opening: name its receipt with --receipt", path);
+        status = vb_app_fail(&v->a, "verify", err, &e);
+    } else if (kind == VB_RECORD_OPENING) {
+        verify_opening(o, bytes, n_bytes);
+        status = print_report(v);
+    } else if (kind == VB_RECORD_COMMITMENT || kind == VB_RECORD_ABORT) {
+        vb_finding f;
+        vb_finding_of(v, bytes, n_bytes, false, &f);
+        if (v->a.json) {
+            vb_finding_print_json(&f, path);
+        } else {
+            vb_finding_print_text(&f);
+        }
+        status = vb_finding_exit(&f);
+    } else if (advice(kind)) {
+        vb_verification_unreadable(v, VB_REASON_UNREADABLE, advice(kind));
+        status = print_report(v);
+    } else {
+        vb_verification_receipt(v, bytes, n_bytes, false);
+        status = print_report(v);
+    }
+    free(bytes);
+    return status;
+}
+
+static bool is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int verify_many(invocation *o, char **paths, size_t n_paths) {
+    vb_record_files files = {.files = NULL};
+    vb_error e = {VB_OK, ""};
+    vb_err err = VB_OK;
+    if (o->v.commitment || o->v.nonce || o->v.prompt || o->receipt) {
+        err = vb_fail(&e, VB_EINVAL,
+                      "--commitment, --nonce, --prompt and --receipt are for one record alone");
+    }
+    for (size_t i = 0; i < n_paths && !err; i++) {
+        err = strcmp(paths[i], "-") == 0
+                  ? vb_fail(&e, VB_EINVAL, "standard input (-) is for one record alone")
+                  : vb_record_files_add(&files, paths[i], &e);
+    }
+    const int status =
+        err ? vb_app_fail(&o->v.a, "verify", err, &e) : vb_verify_batch(&o->v, &files);
+    vb_record_files_close(&files);
+    return status;
+}
+
+static vb_err read_level(invocation *o, vb_error *e) {
+    if (strcmp(o->level, "receipt") == 0) {
+        o->v.level = VB_LEVEL_RECEIPT;
+    } else if (strcmp(o->level, "sample") == 0) {
+        o->v.level = VB_LEVEL_SAMPLE;
+    } else if (strcmp(o->level, "full") == 0) {
+        o->v.level = VB_LEVEL_FULL;
+    } else {
+        return vb_fail(e, VB_EINVAL, "--level %.20s: expected receipt, sample or full", o->level);
+    }
+    if (o->samples_given && o->v.level != VB_LEVEL_SAMPLE) {
+        return vb_fail(e, VB_EINVAL, "--samples is for --level sample");
+    }
+    return VB_OK;
+}
+
+static const vb_command_spec spec_of_verify = {
+    .name = "verify",
+    .arguments = "RECORD|FOLDER... [-m FILE] [OPTIONS]",
+    .summary = "Checks a receipt and ends in one verdict: VERIFIED (exit status 0), REFUTED (10) "
+               "with the\n"
+               "reason, or UNVERIFIABLE (11) with the reason. At level full every token is drawn "
+               "again from\n"
+               "the model's own probabilities.\n"
+               "\n"
+               "A record may also be a commitment, an abort record, or (beside --receipt) an "
+               "opening. Of\n"
+               "several records, or a folder of them, it says which sequence numbers are missing "
+               "or used\n"
+               "twice: a server owes each of them an answer.",
+    .min_positional = 1,
+    .max_positional = SIZE_MAX,
+};
+
 int vb_cmd_verify(int argc, char **argv) {
-    invocation o = {.level = "full"};
+    invocation *o = calloc(1, sizeof *o);
+    if (!o) {
+        fprintf(stderr, "verbatim verify: no memory\n");
+        return VB_EXIT_LIMIT;
+    }
+    o->level = "full";
+    o->v.n_samples = VB_SAMPLES_DEFAULT;
     const vb_opt own[] = {
-        {0, "level", VB_OPT_STR, &o.level, "LEVEL",
-         "full (default): replay every token; receipt: no model needed", 0, 0, NULL},
-        {0, "key", VB_OPT_STR, &o.key, "HEX", "the server's public key, if it is known", 0, 0,
+        {0, "level", VB_OPT_STR, &o->level, "LEVEL",
+         "full (default): every token; sample: some; receipt: no model needed", 0, 0, NULL},
+        {0, "samples", VB_OPT_UINT, &o->v.n_samples, "N",
+         "level sample: tokens to draw again (default 32)", 1, SAMPLES_MAX, &o->samples_given},
+        {0, "receipt", VB_OPT_STR, &o->receipt, "FILE", "the receipt that an opening is of", 0, 0,
          NULL},
-        {0, "rehash", VB_OPT_FLAG, &o.rehash, NULL, "hash the model again, whatever the cache says",
-         0, 0, NULL},
     };
     vb_opt_table options = {.n = 0};
     vb_opt_add(&options, own, sizeof own / sizeof own[0]);
-    vb_app_options(&o.a, VB_APP_OPT_MODEL | VB_APP_OPT_RUN | VB_APP_OPT_JSON | VB_APP_OPT_QUIET,
+    vb_verification_options(&o->v, &options);
+    vb_app_options(&o->v.a, VB_APP_OPT_MODEL | VB_APP_OPT_RUN | VB_APP_OPT_JSON | VB_APP_OPT_QUIET,
                    &options);
-    const vb_command_spec spec = {"verify",
-                                  "RECEIPT [-m FILE] [OPTIONS]",
-                                  "Checks a receipt and ends in one verdict: VERIFIED (exit status "
-                                  "0), REFUTED (10) with the\n"
-                                  "reason, or UNVERIFIABLE (11) with the reason. At level full "
-                                  "every token is drawn again from\n"
-                                  "the model's own probabilities.",
-                                  &options,
-                                  1,
-                                  1};
+    vb_command_spec spec = spec_of_verify;
+    spec.options = &options;
     char **rest;
     size_t n_rest;
     int status = vb_options_parse(&spec, argc, argv, &rest, &n_rest);
-    if (status >= 0) {
-        return status;
-    }
-    vb_error e = {VB_OK, ""};
-    vb_err err;
-    given g = {0};
-    const bool full = strcmp(o.level, "full") == 0;
-    if (!full && strcmp(o.level, "receipt") != 0) {
-        err = vb_fail(&e, VB_EINVAL, "--level %.20s: expected receipt or full", o.level);
-        return vb_app_fail(&o.a, "verify", err, &e);
-    }
-    if ((err = read_key(&o, &g, &e)) ||
-        (o.a.tier && (err = vb_kernels_select(o.a.tier, &o.a.kernels, &e)))) {
-        return vb_app_fail(&o.a, "verify", err, &e);
-    }
-    vb_report *rep = malloc(sizeof *rep);
-    vb_receipt *r = malloc(sizeof *r);
-    char *bytes = NULL;
-    size_t n_bytes = 0;
-    if (!rep || !r) {
-        free(rep);
-        free(r);
-        err = vb_fail(&e, VB_ENOMEM, "no memory for a report");
-        return vb_app_fail(&o.a, "verify", err, &e);
-    }
-    vb_report_begin(rep, full ? VB_LEVEL_FULL : VB_LEVEL_RECEIPT);
-    if (vb_app_read_file(rest[0], VB_RECEIPT_BYTES_MAX, &bytes, &n_bytes, &e)) {
-        vb_report_unknown(rep, VB_CHECK_FORMAT, VB_REASON_UNREADABLE, "%s", e.msg);
-    } else if (vb_check_receipt(bytes, n_bytes, &g.expect, r, rep)) {
-        if (full && !vb_report_refuted(rep)) { /* a refuted receipt needs no replay */
-            replay(&o, r, rep);
+    if (status < 0) {
+        vb_error e = {VB_OK, ""};
+        vb_err err = read_level(o, &e);
+        if (err || (err = vb_verification_begin(&o->v, &e))) {
+            status = vb_app_fail(&o->v.a, "verify", err, &e);
+        } else {
+            status = n_rest > 1 || is_folder(rest[0]) ? verify_many(o, rest, n_rest)
+                                                      : verify_one(o, rest[0]);
         }
-        vb_receipt_free(r);
+        vb_verification_end(&o->v);
     }
-    vb_report_finish(rep);
-    status = print_report(&o, rep);
-    free(bytes);
-    free(rep);
-    free(r);
-    vb_app_close(&o.a);
+    free(o);
     return status;
 }

@@ -14,7 +14,10 @@ static const struct {
 } commands[] = {
     {"run", "answer one prompt, optionally with a receipt", vb_cmd_run},
     {"chat", "talk with a model", vb_cmd_chat},
-    {"verify", "replay a receipt and give a verdict", vb_cmd_verify},
+    {"verify", "check receipts and the records around them, and give a verdict", vb_cmd_verify},
+    {"open", "show what one token of a receipt was drawn from, with proof", vb_cmd_open},
+    {"key", "the key that signs receipts", vb_cmd_key},
+    {"beacon", "public randomness: fetch it, check it", vb_cmd_beacon},
     {"inspect", "metadata, tensors and memory of a model file", vb_cmd_inspect},
     {"tokenize", "text to token ids, and back", vb_cmd_tokenize},
     {"logits", "all logits of a prompt, as raw floats", vb_cmd_logits},

@@ -170,3 +170,8 @@ int vb_options_parse(const vb_command_spec *spec, int argc, char **argv, char **
     *n_rest = n;
     return -1;
 }
+
+int vb_options_help(const vb_command_spec *spec) {
+    print_help(spec);
+    return VB_EXIT_USAGE;
+}

@@ -59,4 +59,8 @@ typedef struct vb_command_spec {
 int vb_options_parse(const vb_command_spec *spec, int argc, char **argv, char ***rest,
                      size_t *n_rest);
 
+/* The help of a command that was called without the word it can not do without; the exit status,
+ * that of a usage error. */
+int vb_options_help(const vb_command_spec *spec);
+
 #endif

@@ -78,10 +78,15 @@ bool vb_progress_update(void *user, uint64_t done, uint64_t total) {
     return !interrupted;
 }
 
-void vb_progress_end(vb_progress *p) {
+void vb_progress_clear(vb_progress *p) {
     if (p->shown) {
         fprintf(stderr, "\r\033[K");
         fflush(stderr);
+        p->shown = false;
     }
+}
+
+void vb_progress_end(vb_progress *p) {
+    vb_progress_clear(p);
     p->on = false;
 }

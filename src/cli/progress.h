@@ -18,6 +18,7 @@ typedef struct vb_progress {
 void vb_progress_begin(vb_progress *p, const char *label, const char *unit, bool quiet);
 /* Fits vb_progress_fn (user is the vb_progress): false once Ctrl-C was pressed. */
 bool vb_progress_update(void *p, uint64_t done, uint64_t total);
+void vb_progress_clear(vb_progress *p); /* makes room for other output; the line comes back */
 void vb_progress_end(vb_progress *p);
 
 /* Installs the handler of SIGINT and SIGTERM; a second signal ends the process at once. */

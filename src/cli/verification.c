@@ -1,0 +1,191 @@
+#include "cli/verification.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "cli/progress.h"
+#include "crypto/random.h"
+#include "verify/positions.h"
+
+void vb_verification_options(vb_verification *v, vb_opt_table *t) {
+    const vb_opt rows[] = {
+        {0, "key", VB_OPT_STR, &v->key, "HEX", "the server's public key, if it is known", 0, 0,
+         NULL},
+        {0, "commitment", VB_OPT_STR, &v->commitment, "FILE|HEX",
+         "the commitment that was received before the answer", 0, 0, NULL},
+        {0, "nonce", VB_OPT_STR, &v->nonce, "TEXT", "the nonce that was sent with the request", 0,
+         0, NULL},
+        {0, "prompt", VB_OPT_STR, &v->prompt, "FILE",
+         "the prompt of a private receipt, or the one that was sent", 0, 0, NULL},
+        {0, "rehash", VB_OPT_FLAG, &v->rehash, NULL,
+         "hash the model again, whatever the cache says", 0, 0, NULL},
+    };
+    vb_opt_add(t, rows, sizeof rows / sizeof rows[0]);
+    vb_trust_option_add(&v->b, t);
+}
+
+/* C in hex, or a commitment record, which must hold: a false one would refute honest receipts. */
+static vb_err read_commitment(vb_verification *v, vb_error *e) {
+    char *bytes = NULL;
+    size_t n_bytes = 0;
+    if (!vb_hex_decode(v->commitment, v->expected_commitment, sizeof v->expected_commitment)) {
+        vb_receipt *r = malloc(sizeof *r);
+        if (!r) {
+            return vb_fail(e, VB_ENOMEM, "no memory for a commitment");
+        }
+        vb_receipt_init(r);
+        vb_err err = vb_app_read_file(v->commitment, VB_COMMITMENT_BYTES_MAX, &bytes, &n_bytes, e);
+        if (!err && ((err = vb_commitment_decode(bytes, n_bytes, r, e)) ||
+                     (err = vb_commitment_check(r, e)))) {
+            vb_fail_in(e, err, "--commitment %s", v->commitment);
+        }
+        memcpy(v->expected_commitment, r->commitment, sizeof r->commitment);
+        vb_receipt_free(r);
+        free(r);
+        free(bytes);
+        if (err) {
+            return err;
+        }
+    }
+    v->expect.commitment = v->expected_commitment;
+    return VB_OK;
+}
+
+static vb_err read_prompt(vb_verification *v, vb_error *e) {
+    char *bytes = NULL;
+    size_t n_bytes = 0;
+    vb_err err = vb_app_read_file(v->prompt, VB_RECEIPT_BYTES_MAX, &bytes, &n_bytes, e);
+    if (!err && (err = vb_prompt_file_decode(bytes, n_bytes, &v->prompt_apart, e))) {
+        vb_fail_in(e, err, "--prompt %s", v->prompt);
+    }
+    free(bytes);
+    if (!err) {
+        v->expect.prompt = &v->prompt_apart;
+    }
+    return err;
+}
+
+vb_err vb_verification_begin(vb_verification *v, vb_error *e) {
+    vb_err err;
+    v->r = malloc(sizeof *v->r);
+    v->rep = malloc(sizeof *v->rep);
+    if (!v->r || !v->rep) {
+        free(v->r);
+        v->r = NULL;
+        return vb_fail(e, VB_ENOMEM, "no memory for a report");
+    }
+    vb_receipt_init(v->r);
+    vb_report_begin(v->rep, v->level);
+    if (v->key) {
+        if (!vb_hex_decode(v->key, v->expected_key, sizeof v->expected_key)) {
+            return vb_fail(e, VB_EINVAL, "--key: expected 64 lower-case hex digits");
+        }
+        v->expect.server_key = v->expected_key;
+    }
+    v->expect.nonce = v->nonce;
+    if ((v->a.tier && (err = vb_kernels_select(v->a.tier, &v->a.kernels, e))) ||
+        (err = vb_trust_open(&v->b, e)) || (v->commitment && (err = read_commitment(v, e)))) {
+        return err;
+    }
+    v->expect.trust = v->b.trust;
+    return v->prompt ? read_prompt(v, e) : VB_OK;
+}
+
+void vb_verification_end(vb_verification *v) {
+    if (v->r) {
+        vb_receipt_free(v->r);
+    }
+    free(v->r);
+    free(v->rep);
+    vb_receipt_prompt_free(&v->prompt_apart);
+    vb_beacon_close(&v->b);
+    vb_app_close(&v->a);
+}
+
+/* The model and its digest; what went wrong the first time is not tried again. */
+static vb_err load_model(vb_verification *v) {
+    if (!v->tried) {
+        v->tried = true;
+        v->model_err = vb_app_open(&v->a, true, &v->model_error);
+        if (!v->model_err) {
+            v->model_err = vb_app_model_digest(&v->a, v->rehash, v->model_sha256, &v->model_error);
+        }
+    }
+    return v->model_err;
+}
+
+/* A model that can not be used leaves the verdict UNVERIFIABLE. */
+static bool have_model(vb_verification *v, bool one_of_many) {
+    if (!v->a.model_path) {
+        vb_report_unknown(v->rep, VB_CHECK_MODEL_DIGEST, VB_REASON_MISSING_MODEL,
+                          "no model file was given (-m FILE)");
+        return false;
+    }
+    vb_err err = load_model(v);
+    if (err) {
+        /* Our own failure, or no model that can be used. */
+        const bool ours =
+            err == VB_ECANCELLED || err == VB_ENOMEM || err == VB_EMISMATCH || err == VB_EINTERNAL;
+        vb_report_unknown(v->rep, VB_CHECK_MODEL_DIGEST,
+                          ours ? VB_REASON_UNFINISHED : VB_REASON_MISSING_MODEL, "%s",
+                          v->model_error.msg);
+        return false;
+    }
+    if (one_of_many &&
+        memcmp(v->model_sha256, v->r->request.model_sha256, sizeof v->model_sha256) != 0) {
+        char hex[VB_SHA256_HEX_BYTES];
+        vb_hex_encode(v->r->request.model_sha256, VB_SHA256_BYTES, hex);
+        vb_report_unknown(v->rep, VB_CHECK_MODEL_DIGEST, VB_REASON_MISSING_MODEL,
+                          "another model made it, %s", hex);
+        return false;
+    }
+    return true;
+}
+
+static void replay(vb_verification *v) {
+    uint8_t seed[VB_POSITIONS_SEED_BYTES];
+    vb_error e = {VB_OK, ""};
+    if (vb_random_bytes(seed, sizeof seed, &e)) {
+        vb_report_unknown(v->rep, VB_CHECK_TOKENS, VB_REASON_UNFINISHED, "%s", e.msg);
+        return;
+    }
+    vb_progress bar;
+    vb_progress_begin(&bar, "replaying", "tokens", v->a.quiet);
+    const vb_replay_options o = {
+        .gguf = v->a.gguf,
+        .tokenizer = v->a.tokenizer,
+        .model = v->a.model,
+        .model_sha256 = v->model_sha256,
+        .prompt = v->expect.prompt,
+        .batch_tokens = vb_app_batch(&v->a),
+        .n_threads = vb_app_threads(&v->a),
+        .n_samples = v->n_samples,
+        .sample_seed = seed,
+        .on_progress = v->on_progress ? v->on_progress : vb_progress_update,
+        .user = v->on_progress ? v->progress_user : &bar,
+        .on_position = v->on_position,
+        .position_user = v->position_user,
+    };
+    vb_replay(&o, v->r, v->rep);
+    vb_progress_end(&bar);
+}
+
+void vb_verification_receipt(vb_verification *v, const void *bytes, size_t n_bytes,
+                             bool one_of_many) {
+    vb_receipt_free(v->r);
+    vb_report_begin(v->rep, v->level);
+    if (vb_check_receipt(bytes, n_bytes, &v->expect, v->r, v->rep) &&
+        v->level != VB_LEVEL_RECEIPT && !vb_report_refuted(v->rep) && have_model(v, one_of_many)) {
+        replay(v); /* a refuted receipt needs none */
+    }
+    vb_report_finish(v->rep);
+}
+
+void vb_verification_unreadable(vb_verification *v, vb_reason reason, const char *why) {
+    vb_receipt_free(v->r);
+    vb_report_begin(v->rep, v->level);
+    vb_report_unknown(v->rep, VB_CHECK_FORMAT, reason, "%s", why);
+    vb_report_finish(v->rep);
+}
