@@ -1,10 +1,13 @@
 #include "fetch/http.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -31,6 +34,31 @@ static CURLcode curl_ready;
 
 static void start_curl(void) {
     curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+/* OpenSSL writes to connections that the other side may have closed, and SIGPIPE would end the
+ * program. A library must not change what the process does with a signal, so this thread keeps it
+ * back meanwhile and takes away the one that came. */
+typedef struct pipe_guard {
+    sigset_t pipe, old;
+    bool was_pending;
+} pipe_guard;
+
+static void pipe_guard_begin(pipe_guard *g) {
+    sigset_t pending;
+    sigemptyset(&g->pipe);
+    sigaddset(&g->pipe, SIGPIPE);
+    sigemptyset(&pending);
+    sigpending(&pending);
+    g->was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &g->pipe, &g->old);
+}
+
+static void pipe_guard_end(const pipe_guard *g) {
+    const struct timespec at_once = {0};
+    while (!g->was_pending && sigtimedwait(&g->pipe, NULL, &at_once) < 0 && errno == EINTR) {
+    }
+    pthread_sigmask(SIG_SETMASK, &g->old, NULL);
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *user) {
@@ -131,8 +159,11 @@ vb_err vb_http_open(const vb_http_options *o, vb_http **out, vb_error *e) {
 
 void vb_http_close(vb_http *h) {
     if (h) {
+        pipe_guard g;
+        pipe_guard_begin(&g);
         curl_easy_cleanup(h->easy);
         curl_multi_cleanup(h->multi);
+        pipe_guard_end(&g);
         curl_slist_free_all(h->get_headers);
         curl_slist_free_all(h->post_headers);
         free(h);
@@ -258,7 +289,10 @@ static vb_err judge(const vb_http *h, CURLcode result, long status, uint32_t tot
     if (result == CURLE_OPERATION_TIMEDOUT) {
         return vb_fail(e, VB_EIO, "%s: no whole answer in %u ms", name, total_ms);
     }
-    if (result) { /* a header line that is too long for curl is CURLE_OUT_OF_MEMORY */
+    if (result == CURLE_OUT_OF_MEMORY) { /* curl says so for a header line that is too long, too */
+        return vb_fail(e, VB_EIO, "%s: a header line that is too long, or no memory", name);
+    }
+    if (result) {
         return vb_fail(e, VB_EIO, "%s: %s", name,
                        h->detail[0] ? h->detail : curl_easy_strerror(result));
     }
@@ -313,12 +347,15 @@ static vb_err request(vb_http *h, const char *url, const char *json, vb_buf *bod
     h->refused = VB_OK;
     h->detail[0] = 0;
     CURLcode result = CURLE_OUT_OF_MEMORY;
+    pipe_guard g;
+    pipe_guard_begin(&g);
     if (set_request(h, u, json, total_ms)) {
         result = perform(h);
         if (curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, s) != CURLE_OK) {
             *s = 0;
         }
     }
+    pipe_guard_end(&g);
     h->body = NULL;
     curl_easy_setopt(h->easy, CURLOPT_CURLU, NULL); /* curl does not copy it */
     curl_url_cleanup(u);

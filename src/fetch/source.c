@@ -214,8 +214,9 @@ static vb_err check_round(const vb_source *s, const part *p, const search *q,
 /* One attempt at one endpoint. With others left to ask it may use half of the time at most. */
 static vb_err ask_endpoint(vb_source *s, part *p, endpoint *at, const search *q, bool *not_yet,
                            vb_beacon_round *out) {
-    const uint64_t left = left_ms(s, q);
+    const uint64_t now = s->outside.clock_ms(s->outside.user), left = left_ms(s, q);
     vb_beacon_round r = {.proof = NULL};
+    vb_error e = {0};
     vb_ask a = {
         .outside = &s->outside,
         .trust = s->trust,
@@ -224,22 +225,26 @@ static vb_err ask_endpoint(vb_source *s, part *p, endpoint *at, const search *q,
         .memory = &at->memory,
         .want = q->want,
         .request_ms = s->request_ms,
-        .until_ms = s->outside.clock_ms(s->outside.user) + (p->n > 1 ? left / 2 : left),
+        .until_ms = now + (p->n > 1 ? left / 2 : left),
         .answer = vb_buf_make(p->kind->answer_bytes_max),
     };
-    at->asked = true;
-    vb_err err = p->kind->ask(&a, &r, &at->last);
+    vb_err err = p->kind->ask(&a, &r, &e);
     if (!err) {
-        err = check_round(s, p, q, &r, &at->last);
+        err = check_round(s, p, q, &r, &e);
     }
     if (err) {
         vb_beacon_round_free(&r);
         if (!a.named) {
-            err = vb_fail_in(&at->last, err, "%s", at->name);
+            err = vb_fail_in(&e, err, "%s", at->name);
+        }
+        /* That the last attempt was cut short tells less than what went wrong before it. */
+        if (!at->asked || s->outside.clock_ms(s->outside.user) < a.until_ms) {
+            at->last = e;
         }
     } else {
         *out = r;
     }
+    at->asked = true;
     *not_yet = err && a.not_yet;
     vb_buf_free(&a.answer);
     return err;
@@ -305,7 +310,8 @@ static vb_err get_part(vb_source *s, part *p, const search *q, vb_beacon_round *
             return VB_OK;
         }
         if (err == VB_ECANCELLED || err == VB_EINVAL) {
-            return vb_fail(e, err, "%s", p->endpoints[i].last.msg);
+            return vb_fail(e, err, "%s: %s", p->id,
+                           err == VB_EINVAL ? p->endpoints[i].last.msg : "cancelled");
         }
         if (not_yet || (turn + 1) % p->n == 0) {
             err = pause_for(s, q, pause_ms, e);
