@@ -47,6 +47,10 @@ static vb_err take_hash(const vb_rlp_item *item, const char *name, uint8_t out[H
 static vb_err read_header(const uint8_t *rlp, size_t n, header *h, vb_error *e) {
     vb_rlp_item items[ITEMS_MAX];
     size_t n_items;
+    if (n > VB_ETHEREUM_HEADER_BYTES_MAX) {
+        return vb_fail(e, VB_EFORMAT, "%zu bytes, expected at most %u", n,
+                       VB_ETHEREUM_HEADER_BYTES_MAX);
+    }
     vb_err err = vb_rlp_list_open(rlp, n, items, ITEMS_MAX, &n_items, e);
     if (err) {
         return err == VB_ELIMIT ? vb_fail(e, VB_EFORMAT, "expected %d to %d items, found more",
