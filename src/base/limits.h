@@ -44,6 +44,7 @@
 #define VB_OPENING_BYTES_MAX (1u << 23)    /* bytes */
 #define VB_JSON_DEPTH_MAX 32u
 #define VB_PATH_BYTES_MAX 4096u
+#define VB_AUDIT_RECORDS_MAX (1u << 24) /* receipts and aborts that are looked at together */
 
 /* Receipts and beacons */
 #define VB_RECEIPT_ID_BYTES_MAX 128u
