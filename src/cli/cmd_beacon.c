@@ -69,9 +69,9 @@ static void print_window(const char *mode, const vb_beacon_window *w) {
     vb_show_time(w->from, from);
     vb_show_time(w->to, to);
     if (w->from < w->to) {
-        printf("mode %-6s answers committed to from %s until before %s\n", mode, from, to);
+        printf("mode %-6s for commitments from %s to before %s\n", mode, from, to);
     } else {
-        printf("mode %-6s no time\n", mode);
+        printf("mode %-6s for no commitment\n", mode);
     }
 }
 
@@ -242,7 +242,7 @@ static int verify(invocation *o, const char *path) {
     return exit_of(&j);
 }
 
-/* One line a round; the time is when its randomness appeared. */
+/* One line a round; the time is when its randomness appeared (of a mix: that of its first part). */
 static vb_err print_line(const invocation *o, const vb_beacon_round *r, const judgement *j,
                          vb_error *e) {
     if (o->a.json) {
