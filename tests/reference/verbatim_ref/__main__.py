@@ -84,8 +84,7 @@ def _check(args):
 
 
 def _beacon(args):
-    """ROUND.json is a round as the cases of spec/vectors/beacons have it."""
-    result = beacons.check(beacons.read_round(strict.loads(_read(args.round))), _trust(args))
+    result = beacons.check(beacons.read_file(_read(args.round)), _trust(args))
     _verdict(*receipt_check.beacon_verdict(result))
 
 
@@ -119,7 +118,7 @@ def main():
     p.add_argument("--trust", help="trust file (spec/beacons.md section 9)")
     p.set_defaults(run=_check)
     p = sub.add_parser("beacon", help="whether a round of a beacon is genuine")
-    p.add_argument("round")
+    p.add_argument("round", help="a file of format verbatim.round/1")
     p.add_argument("--trust", help="trust file")
     p.set_defaults(run=_beacon)
     p = sub.add_parser("vectors", help="generate or check the vectors of a folder")

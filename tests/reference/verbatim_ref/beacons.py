@@ -44,11 +44,12 @@ def _drand_time(chain, r):
 
 def _drand_form(b):
     signature, previous = strict.members(b.proof, "signature", "previous_signature")
-    signature = strict.hexadecimal(signature, 48, 96)
-    previous = None if previous is None else strict.hexadecimal(previous, 32, 96)
-    _require(len(signature) in (48, 96), "the signature's length")
-    _require(previous is None or len(previous) in (32, 96), "the previous signature's length")
     _require(b.number >= 1, "rounds begin with 1")
+    signature = strict.hexadecimal(signature, 48, 96)
+    _require(len(signature) in (48, 96), "the signature's length")
+    if previous is not None:
+        _require(len(signature) == 96, "a signature in G1 follows none")
+        previous = strict.hexadecimal(previous, 32 if b.number == 1 else 96)
     _require(b.randomness == sha256(signature), "the randomness is not the signature's digest")
     return signature, previous
 
@@ -56,9 +57,8 @@ def _drand_form(b):
 def _drand_genuine(chain, number, signature, previous):
     message = number.to_bytes(8, "big")
     if chain.scheme == "pedersen-bls-chained":
-        first = number == 1
-        _require(previous is not None and len(previous) == (32 if first else 96), "previous signature")
-        _require(not first or previous == chain.group_hash, "round 1 follows the group hash")
+        _require(previous is not None, "a chained round follows a signature")
+        _require(number != 1 or previous == chain.group_hash, "round 1 follows the group hash")
         message = previous + message
     else:
         _require(previous is None, "an unchained round has no previous signature")
@@ -143,7 +143,9 @@ def _check_ethereum(b, chain, trust):
         _require(child.parent == parent.hash, "a parent's hash")
         _require(child.timestamp > parent.timestamp, "the order of timestamps")
     _require(b.randomness == headers[2].mix and any(b.randomness), "the randomness")
-    if not any((chain_id, h.number, h.hash) in trust.ethereum for h in headers[2:]):
+    pinned = {number: digest for of_chain, number, digest in trust.ethereum if of_chain == chain_id}
+    _require(all(pinned.get(h.number, h.hash) == h.hash for h in headers), "a fork of the chain")
+    if not any(h.number in pinned for h in headers[2:]):
         raise Untrusted("no block of the proof is known to be final")
     t = [1000 * h.timestamp for h in headers[:3]]
     return Result("ok", (t[0], t[1]), (t[2], t[2] + 1800000))
@@ -195,7 +197,9 @@ def _nist_time(stamp):
         t = datetime.datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ")
     except ValueError as e:
         raise BadForm("not a date, or not an hour") from e
-    return (t - datetime.datetime(1970, 1, 1)) // datetime.timedelta(milliseconds=1)
+    ms = (t - datetime.datetime(1970, 1, 1)) // datetime.timedelta(milliseconds=1)
+    _require(ms >= 0, "a time before 1970")
+    return ms
 
 
 def _check_nist(b, chain, trust):
@@ -211,11 +215,13 @@ def _check_nist(b, chain, trust):
     _require(pulse["certificateId"] == certificate_id.hex(), "the certificate")
     _require(strict.hexadecimal(pulse["outputValue"], 64) == b.randomness, "the output value is not the randomness")
     _require(hashlib.sha512(message + signature).digest() == b.randomness, "the output value")
-    _require(rsa.verify_sha512(rsa.certificate_key(der), message, signature), "the signature")
+    key = rsa.certificate_key(der)
+    _require(2048 <= key[0].bit_length() <= 8192, "the size of the key")
+    _require(rsa.verify_sha512(key, message, signature), "the signature")
     if certificate_id not in trust.nist:
         raise Untrusted("the certificate is not known")
     t, period = _nist_time(pulse["timeStamp"]), pulse["period"]
-    return Result("ok", (t - period, t), (t, t + period))
+    return Result("ok", (max(t - period, 0), t), (t, t + period))
 
 
 # mix, section 7
@@ -236,20 +242,22 @@ def _mix_part(beacon_id, value):
 
 
 def _intersection(windows):
-    return max(w[0] for w in windows), min(w[1] for w in windows)
+    """An empty one begins and ends where the last of them begins."""
+    start = max(w[0] for w in windows)
+    return start, max(start, min(w[1] for w in windows))
 
 
 def _check_mix(b, chain, trust):
     ids = chain.split("+")
     _require(2 <= len(ids) <= 4, "a mix has two to four parts")
     strict.ascending([i.encode() for i in ids])
-    _require(all(i.split(":", 1)[0] in ("drand", "theta", "ethereum", "nist") for i in ids), "the kind of a part")
+    _require(all(i and i.split(":", 1)[0] not in ("mix", "local") for i in ids), "the kind of a part")
     (parts,) = strict.members(b.proof, "parts")
     parts = [_mix_part(i, p) for i, p in zip(ids, strict.array(parts, len(ids), len(ids)))]
     _require(parts[0].number == b.number, "the round is not the first part's")
     _require(b.randomness == mix_randomness([p[:3] for p in parts]), "the randomness")
     results = [_check_kind(p, trust) for p in parts]
-    for worst in (FALSE, UNTRUSTED):
+    for worst in (FALSE, UNSUPPORTED, UNTRUSTED):
         if worst in results:
             return worst
     return Result("ok", _intersection([r.next for r in results]), _intersection([r.latest for r in results]))
@@ -297,18 +305,32 @@ def check(b, trust):
 
 
 def rule_holds(mode, asked_round, t, b, result):
-    """Section 2, for a genuine round: asked_round is request.beacon.round, t the commitment's time."""
+    """Section 2: asked_round is request.beacon.round, t the commitment's time. None where the rule needs a
+    window and the round, not being genuine, has none."""
     kind = b.id.partition(":")[0]
     if mode == "local":
         return kind == "local"
     if mode == "fixed":
         return kind != "mix" and asked_round == b.number
+    if kind == "local":
+        return False
     window = {"next": result.next, "latest": result.latest}[mode]
-    return window is not None and window[0] <= t < window[1]
+    return None if window is None else window[0] <= t < window[1]
 
 
-def read_round(value):
-    """A round as section 10 writes it."""
+def round_of(value):
+    """A round as section 10 writes it, of whatever randomness."""
     beacon_id, randomness, proof, number = strict.members(value, "id", "randomness", "proof", "round")
     strict.only_integers(proof)
     return Round(strict.name(beacon_id, 1), strict.decimal(number), strict.hexadecimal(randomness, 0, 64), proof)
+
+
+def read_file(raw):
+    """Section 11: a round in a file."""
+    value = strict.parse(raw)
+    if not isinstance(value, dict) or value.pop("format", None) != "verbatim.round/1":
+        raise BadForm("the format is not verbatim.round/1")
+    b = round_of(value)
+    if len(b.randomness) not in (32, 64) or not (b.proof is None or isinstance(b.proof, dict)):
+        raise BadForm("randomness of 32 or 64 bytes and a proof that is an object or null")
+    return b

@@ -3,12 +3,12 @@
 import hashlib
 
 _P = 2**255 - 19
-_L = 2**252 + 27742317777372353535851937790883648493
+L = 2**252 + 27742317777372353535851937790883648493
 _D = -121665 * pow(121666, _P - 2, _P) % _P
 _SQRT_M1 = pow(2, (_P - 1) // 4, _P)
 
 
-def _add(a, b):
+def add(a, b):
     """Extended coordinates (X, Y, Z, T)."""
     e, f = (a[1] - a[0]) * (b[1] - b[0]) % _P, (a[1] + a[0]) * (b[1] + b[0]) % _P
     g, h = 2 * a[3] * b[3] * _D % _P, 2 * a[2] * b[2] % _P
@@ -16,16 +16,16 @@ def _add(a, b):
     return x * t % _P, z * y % _P, t * z % _P, x * y % _P
 
 
-def _multiply(k, point):
+def multiply(k, point):
     out = (0, 1, 1, 0)
     while k:
         if k & 1:
-            out = _add(out, point)
-        point, k = _add(point, point), k >> 1
+            out = add(out, point)
+        point, k = add(point, point), k >> 1
     return out
 
 
-def _point(raw):
+def decode(raw):
     """A compressed point, or None."""
     y = int.from_bytes(raw, "little")
     sign, y = y >> 255, y & (1 << 255) - 1
@@ -41,22 +41,26 @@ def _point(raw):
     return x, y, 1, x * y % _P
 
 
-_B = _point((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))
+BASE = decode((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))
 
 
 def _is_identity(point):
     return point[0] == 0 and point[1] == point[2]
 
 
+def challenge(big_r, public, message):
+    return int.from_bytes(hashlib.sha512(big_r + public + message).digest(), "little") % L
+
+
 def verify(public, message, signature):
-    a, r = _point(public), _point(signature[:32])
+    a, r = decode(public), decode(signature[:32])
     s = int.from_bytes(signature[32:], "little")
-    if len(public) != 32 or len(signature) != 64 or a is None or r is None or s >= _L:
+    if len(public) != 32 or len(signature) != 64 or a is None or r is None or s >= L:
         return False
-    if _is_identity(_multiply(8, a)):  # a key of small order
+    if _is_identity(multiply(8, a)):  # a key of small order
         return False
-    h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % _L
-    left, right = _multiply(s, _B), _add(r, _multiply(h, a))
+    h = challenge(signature[:32], public, message)
+    left, right = multiply(s, BASE), add(r, multiply(h, a))
     return (left[0] * right[2] - right[0] * left[2]) % _P == 0 and \
         (left[1] * right[2] - right[1] * left[2]) % _P == 0
 
@@ -78,13 +82,13 @@ def secret_scalar(seed):
 
 
 def public_key(seed):
-    return encode(_multiply(secret_scalar(seed)[0], _B))
+    return encode(multiply(secret_scalar(seed)[0], BASE))
 
 
 def sign(seed, message):
     a, prefix = secret_scalar(seed)
     public = public_key(seed)
-    r = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % _L
-    big_r = encode(_multiply(r, _B))
-    k = int.from_bytes(hashlib.sha512(big_r + public + message).digest(), "little") % _L
-    return big_r + ((r + k * a) % _L).to_bytes(32, "little")
+    r = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % L
+    big_r = encode(multiply(r, BASE))
+    k = challenge(big_r, public, message)
+    return big_r + ((r + k * a) % L).to_bytes(32, "little")

@@ -68,11 +68,12 @@ def _beacon_proof(s):
 def _round_rule(s):
     asked = s.request["beacon"]
     if s.round is not None:
-        if s.result.name != "ok":
-            return UNVERIFIABLE, beacon_verdict(s.result)[1]
         number = None if asked["round"] is None else int(asked["round"])
         t = int(s.request["issued_at_ms"])
-        if not beacons.rule_holds(asked["mode"], number, t, s.round, s.result):
+        holds = beacons.rule_holds(asked["mode"], number, t, s.round, s.result)
+        if holds is None:
+            return UNVERIFIABLE, beacon_verdict(s.result)[1]
+        if not holds:
             return REFUTED, "round-rule"
     accepted = s.trust.modes is None or asked["mode"] in s.trust.modes
     return None if accepted else (UNVERIFIABLE, "trust-root")

@@ -28,10 +28,17 @@ def _refuse(word):
     raise BadForm(f"{word} is not JSON")
 
 
+def _whole_number(digits):
+    """JSON's numbers are binary64: 590295810358705700000 is 2^69."""
+    value = float(digits)
+    return int(value) if abs(value) <= EXACT_MAX else value
+
+
 def loads(raw):
     """Any JSON, but no duplicate members, no NaN, and nothing but UTF-8."""
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse)
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse,
+                          parse_int=_whole_number)
     except (ValueError, RecursionError) as e:
         raise BadForm(str(e)) from e
 

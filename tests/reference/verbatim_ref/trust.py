@@ -2,11 +2,13 @@
 
 import collections
 import hashlib
+import re
 
 from . import bls12381 as bls
 from . import strict
 
 MODES = ("next", "latest", "fixed", "local")
+KINDS = ("drand", "theta", "ethereum", "nist", "mix", "local")
 SCHEMES = {"pedersen-bls-chained": 48, "pedersen-bls-unchained": 48, "bls-unchained-g1-rfc9380": 96}
 
 DrandChain = collections.namedtuple("DrandChain", "scheme public_key period genesis_time group_hash")
@@ -51,15 +53,17 @@ def _drand(value):
 def _theta(value):
     chain, first, last, validators = strict.members(value, "chain", "from", "to", "validators")
     stakes = {}
-    for v in strict.array(validators, 1, 2**20):
+    for v in strict.array(validators, 1, 4096):
         who, stake = strict.members(v, "id", "stake")
         if who in stakes or not isinstance(stake, str) or not stake.isascii() or not stake.isdigit() \
-                or str(int(stake)) != stake or int(stake) >= 2**100:
-            raise strict.BadForm("a validator twice, or a stake that is not below 2^100")
+                or str(int(stake)) != stake or not 1 <= int(stake) < 2**100:
+            raise strict.BadForm("a validator twice, or a stake that is not from 1 to below 2^100")
         stakes[strict.hexadecimal(who, 20)] = int(stake)
     if strict.decimal(first) > strict.decimal(last):
         raise strict.BadForm("a set of no heights")
-    return ThetaSet(strict.name(chain, 1, 64), int(first), int(last), stakes)
+    if not isinstance(chain, str) or not re.fullmatch("[a-z0-9_-]{1,64}", chain):
+        raise strict.BadForm("not a chain's name")
+    return ThetaSet(chain, int(first), int(last), stakes)
 
 
 def _ethereum(value):
@@ -71,6 +75,18 @@ def _server_key(value):
     who, key = strict.members(value, "name", "key")
     strict.name(who, 0, 64)
     return strict.hexadecimal(key, 32)
+
+
+def _beacon(value):
+    if strict.name(value).partition(":")[:2] not in [(k, ":") for k in KINDS]:
+        raise strict.BadForm("not a beacon of a known kind")
+    return value
+
+
+def _different(values):
+    if len(set(values)) != len(values):
+        raise strict.BadForm("something is listed twice")
+    return values
 
 
 def _mode(value):
@@ -89,14 +105,19 @@ class Trust:
 
         def take(member, read):
             found = value.pop(member, None)
-            return None if found is None else [read(v) for v in strict.array(found, 0, 2**16)]
+            return None if found is None else [read(v) for v in strict.array(found, 0, 4096)]
 
         self.server_keys = take("server_keys", _server_key)
-        self.beacons = take("beacons", strict.name)
+        _different(self.server_keys or [])
+        self.beacons = take("beacons", _beacon)
         self.modes = take("modes", _mode)
-        self.drand = dict([_drand(c) for c in _BUILT_IN] + (take("drand", _drand) or []))
+        self.drand = {}
+        for name, chain in [_drand(c) for c in _BUILT_IN] + (take("drand", _drand) or []):
+            if self.drand.setdefault(name, chain) != chain:
+                raise strict.BadForm("a chain that is known already is another here")
         self.theta = take("theta", _theta) or []
-        self.ethereum = set(take("ethereum", _ethereum) or [])
+        self.ethereum = take("ethereum", _ethereum) or []
+        _different([block[:2] for block in self.ethereum])
         self.nist = {bytes.fromhex(_NIST)} | set(take("nist", lambda v: strict.hexadecimal(v, 64)) or [])
         if value:
             raise strict.BadForm(f"unknown members: {', '.join(value)}")
