@@ -223,6 +223,7 @@ FAULTS = set(ANSWERS) | BROKEN
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     late = {}
     n_requests = 0
 
