@@ -20,6 +20,55 @@ typedef struct invocation {
     bool samples_given;
 } invocation;
 
+/* The check that the verdict's reason is of. */
+static void print_why(const vb_report *rep) {
+    const vb_check_status wanted =
+        vb_report_verdict(rep) == VB_VERDICT_REFUTED ? VB_CHECK_FAIL : VB_CHECK_UNKNOWN;
+    for (int id = 0; id < VB_CHECK_COUNT; id++) {
+        if (rep->checks[id].status == wanted) {
+            printf("\nwhy         %s: %s\n", vb_check_name((vb_check_id)id),
+                   rep->checks[id].detail);
+            return;
+        }
+    }
+}
+
+static const char *answer_says(const vb_report *rep) {
+    switch (rep->level) {
+    case VB_LEVEL_FULL:
+        return "exactly what this model file gives for this prompt, with these parameters and this "
+               "randomness";
+    case VB_LEVEL_SAMPLE:
+        return "the tokens that were chosen are what this model file gives; the others stand as "
+               "they are";
+    case VB_LEVEL_OPENING:
+        return "the token follows from the opened distribution, to which the server had committed; "
+               "whether the model gives it is not shown";
+    case VB_LEVEL_RECEIPT: break;
+    }
+    return "not computed again: any text could stand here";
+}
+
+/* What a good receipt says, and what it does not, in four lines for who reads only those. */
+static void print_meaning(const vb_verification *v) {
+    const vb_check *checks = v->rep->checks;
+    const vb_check *rule = &checks[VB_CHECK_ROUND_RULE], *beacon = &checks[VB_CHECK_BEACON];
+    printf("\nanswer      %s\n", answer_says(v->rep));
+    printf("server      %s\n", checks[VB_CHECK_SERVER_KEY].status == VB_CHECK_PASS
+                                   ? "the key that was expected signed request and answer"
+                                   : "one key signed request and answer; whose it is was not "
+                                     "checked (--key, --trust)");
+    printf("randomness  %s\n", rule->grade[0] ? rule->grade : rule->detail);
+    if (beacon->grade[0]) {
+        printf("beacon      %s\n", beacon->grade);
+    }
+    printf("request     %s\n",
+           v->expect.commitment
+               ? "the one that was committed to before the answer"
+               : "committed to by the receipt itself; to know that this came before the answer, "
+                 "hold it against a commitment that was received earlier (--commitment)");
+}
+
 /* The report of a receipt or an opening. Returns the exit status: the verdict's, unless the verdict
  * could not be shown. */
 static int print_report(const vb_verification *v) {
@@ -33,6 +82,10 @@ static int print_report(const vb_verification *v) {
         fwrite(out.data, 1, out.len, stdout);
         if (v->a.json) {
             printf("\n");
+        } else if (vb_report_verdict(v->rep) == VB_VERDICT_VERIFIED) {
+            print_meaning(v);
+        } else {
+            print_why(v->rep);
         }
     }
     vb_buf_free(&out);
