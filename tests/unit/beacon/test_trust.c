@@ -440,6 +440,26 @@ static void chains_of_the_file(void **state) {
     vb_trust_free(t);
     json_object_set_new(again, "scheme", json_string("pedersen-bls-unchained"));
     expect_refused(doc, "trust.drand[1].hash");
+    json_array_remove(list, 1);
+
+    /* A hash that is no chain's, and each member that it follows from. */
+    static const char *const members[] = {"hash",       "period",    "genesis_time",
+                                          "public_key", "beacon_id", "group_hash"};
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        json_t *chain = json_array_get(list, 0);
+        json_t *good = json_incref(json_object_get(chain, members[i])), *other;
+        if (json_is_integer(good)) {
+            other = json_integer(json_integer_value(good) + 1);
+        } else {
+            char text[256];
+            snprintf(text, sizeof text, "%s", json_string_value(good));
+            text[0] = text[0] == 'a' ? 'b' : 'a';
+            other = json_string(text);
+        }
+        json_object_set_new(chain, members[i], other);
+        expect_refused(doc, "trust.drand[0].hash");
+        json_object_set_new(chain, members[i], good);
+    }
     json_decref(doc);
     json_decref(vectors);
 }

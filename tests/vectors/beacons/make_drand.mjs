@@ -190,6 +190,9 @@ function drandCases() {
     add("unchained: a previous signature", { ...round(unchained, 7n), proof: { ...round(unchained, 7n).proof, previous_signature: "00".repeat(96) } }, trustOf(unchained), "false");
     add("g1: a previous signature", { ...round(g1, 7n), proof: { ...round(g1, 7n).proof, previous_signature: "00".repeat(96) } }, null, "false");
     add("g1: a signature of 96 bytes", asRound(g1, 7n, sign(chained, messageOf(7n, null)), null), trustOf(g1), "false");
+    const longer = Buffer.concat([sign(g1, messageOf(7n, null)), Buffer.alloc(48)]);
+    add("g1: a good signature and 48 bytes more", asRound(g1, 7n, longer, null), trustOf(g1), "false");
+    add("unchained: a signature of 48 bytes", asRound(unchained, 7n, sign(g1, messageOf(7n, null)), null), trustOf(unchained), "false");
     add("chained, which the trust root calls unchained", good, { ...trust, drand: [{ ...chained.info, scheme: UNCHAINED }] }, "false");
     add("g1: a point outside the subgroup", asRound(g1, 7n, outsideSubgroup(), null), trustOf(g1), "false");
     add("unnamed chain from time 0, round 1", round(unnamed, 1n), trustOf(unnamed), "ok", windowsOf(unnamed.info, 1n));
