@@ -639,7 +639,7 @@ static void the_pairing_is_bilinear(void **state) {
         vb_fp2_neg(&abq.y, &abq.y);
         pair((vb_bls_point[]){ap, p}, (vb_bls_point[]){bq, abq}, &x);
         assert_true(vb_fp12_is_one(&x));
-        /* e(aP, Q) e(bP, Q) = e((a + b) P, Q), the last with a second pair that gives 1 with P. */
+        /* e(aP, Q) e(bP, Q) = e((a + b + 1) P, Q) e(-P, Q). */
         vb_bls_point bp = times(&p, b), sum, one[2] = {p, p}, other[2] = {q, q};
         vb_bls_point_add(&sum, &ap, &bp);
         pair((vb_bls_point[]){ap, bp}, (vb_bls_point[]){q, q}, &x);
@@ -649,6 +649,26 @@ static void the_pairing_is_bilinear(void **state) {
         pair(one, other, &y);
         assert_equal12(&x, &y);
     }
+}
+
+/* The value itself, as noble-curves computes it: no scale or sign is lost in "product is 1". */
+static void the_pairing_of_the_generators(void **state) {
+    vb_bls_point p[2], q[2];
+    vb_fp12 x;
+    uint8_t bytes[12 * VB_FP_BYTES], digest[VB_SHA256_BYTES];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        p[i] = generator(VB_BLS_G1);
+        q[i] = generator(VB_BLS_G2);
+    }
+    pair(p, q, &x);
+    for (int i = 0; i < 6; i++) {
+        vb_test_encode_fp(bytes + 2 * VB_FP_BYTES * i, &x.c[i / 3].c[i % 3].c0);
+        vb_test_encode_fp(bytes + 2 * VB_FP_BYTES * i + VB_FP_BYTES, &x.c[i / 3].c[i % 3].c1);
+    }
+    vb_sha256_of(bytes, sizeof bytes, digest);
+    assert_bytes(digest, sizeof digest,
+                 "de1d24bbf2c663259b8c07d2e92b03f297d03067e64833c8b035050943386d1b");
 }
 
 static vb_err check(vb_bls_group g, const uint8_t *key, const void *msg, size_t n_msg,
@@ -715,6 +735,24 @@ static void any_change_is_refused(void **state) {
             }
         }
         assert_int_equal(check(g, s.key, s.msg, 7, s.signature, NULL), VB_OK);
+    }
+}
+
+static void encodings_come_back(void **state) {
+    (void)state;
+    for (uint8_t i = 0; i < 60; i++) {
+        const vb_bls_group g = i % 2 ? VB_BLS_G2 : VB_BLS_G1;
+        uint8_t bytes[VB_BLS_G2_BYTES];
+        vb_bls_affine a, back;
+        vb_bls_point p;
+        vb_bls_hash_to_curve(g, &i, 1, "encodings", &p);
+        for (int sign = 0; sign < 2; sign++) {
+            assert_true(vb_bls_point_to_affine(&a, &p));
+            vb_test_encode_point(g, &p, bytes);
+            assert_int_equal(vb_bls_decode(g, bytes, "x", &back, NULL), VB_OK);
+            assert_memory_equal(&a, &back, sizeof a);
+            vb_fp2_neg(&p.y, &p.y);
+        }
     }
 }
 
@@ -868,8 +906,10 @@ int main(void) {
         cmocka_unit_test(laws_of_points),
         cmocka_unit_test(subgroups),
         cmocka_unit_test(the_pairing_is_bilinear),
+        cmocka_unit_test(the_pairing_of_the_generators),
         cmocka_unit_test(signatures_of_another_program),
         cmocka_unit_test(any_change_is_refused),
+        cmocka_unit_test(encodings_come_back),
         cmocka_unit_test(strict_decoding),
         cmocka_unit_test(the_identity_is_refused),
         cmocka_unit_test(points_outside_the_subgroup_are_refused),
