@@ -9,10 +9,10 @@
 #include "receipt/parts.h"
 
 /* Reads one record from its document. */
-typedef vb_err read_function(const vb_fields *doc, void *out);
+typedef vb_err part_reader(const vb_fields *doc, void *out);
 
 static vb_err decode(const void *bytes, size_t n_bytes, size_t max_bytes, const char *format,
-                     const char *const *names, read_function *read, void *out, vb_error *e) {
+                     const char *const *names, part_reader *reader, void *out, vb_error *e) {
     json_t *json;
     if (n_bytes > max_bytes) {
         return vb_fail(e, VB_ELIMIT, "%zu bytes; a %s has at most %zu", n_bytes, format, max_bytes);
@@ -24,7 +24,7 @@ static vb_err decode(const void *bytes, size_t n_bytes, size_t max_bytes, const 
     err = vb_read_format(json, format, e);
     if (!err) {
         vb_fields doc = vb_fields_open(json, "", names, e);
-        err = doc.err ? doc.err : read(&doc, out);
+        err = doc.err ? doc.err : reader(&doc, out);
     }
     json_decref(json);
     return err;

@@ -149,6 +149,30 @@ static void a_private_prompt_is_no_prompt(void **state) {
     vb_receipt_free(&r);
 }
 
+/* What a reader would refuse is not written. */
+static void encoding_refuses_what_decoding_would(void **state) {
+    static const char *const names[] = {"request.sequence", "prompt.messages", "prompt.date"};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        vb_buf b = vb_buf_make(1 << 20);
+        vb_error e = {0};
+        sample_receipt(&r, VB_MODE_LOCAL);
+        switch (i) {
+        case 0: r.request.sequence = 0; break;
+        case 1: r.prompt.kind = VB_PROMPT_TEXT; break;
+        default: memcpy(r.prompt.date, "2026/11/22", 11); break;
+        }
+        vb_err err = i == 0 ? vb_commitment_encode(&r, &b, &e) : vb_prompt_file_encode(&r, &b, &e);
+        assert_int_equal(err, VB_EFORMAT);
+        if (!strstr(e.msg, names[i])) {
+            fail_msg("expected %s in: %s", names[i], e.msg);
+        }
+        assert_int_equal(b.len, 0);
+        vb_receipt_free(&r);
+        vb_buf_free(&b);
+    }
+}
+
 /* Strictness: nothing may be missing, added or of another type. */
 
 static vb_err decode_commitment(const vb_buf *b, vb_error *e) {
@@ -526,6 +550,7 @@ int main(void) {
         cmocka_unit_test(reasons_have_names),
         cmocka_unit_test(prompts_round_trip),
         cmocka_unit_test(a_private_prompt_is_no_prompt),
+        cmocka_unit_test(encoding_refuses_what_decoding_would),
         cmocka_unit_test(every_change_of_form_is_refused),
         cmocka_unit_test(refusals_name_the_member),
         cmocka_unit_test(other_versions_are_unsupported),
