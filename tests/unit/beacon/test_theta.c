@@ -157,6 +157,22 @@ static void a_round_from_a_node(void **state) {
     answers_close(&a);
 }
 
+/* A vote that names another block is none, though its signature be good for this one. */
+static void votes_for_another_block_are_left_out(void **state) {
+    node_answers a = answers_open();
+    vb_beacon_round r;
+    vb_error e;
+    (void)state;
+    json_object_set_new(json_array_get(a.votes, 0), "Block", json_string(grandparent));
+    assert_int_equal(vb_theta_round("theta:testnet", a.block, a.parent, a.child, &r, &e), VB_OK);
+    json_t *proof = json_loads(r.proof, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(proof, "votes")),
+                     json_array_size(a.votes) - 1);
+    json_decref(proof);
+    vb_beacon_round_free(&r);
+    answers_close(&a);
+}
+
 static void upper_case_is_a_nodes_right(void **state) {
     node_answers a = answers_open();
     (void)state;
@@ -309,6 +325,7 @@ int main(void) {
         cmocka_unit_test(facts_say_when_and_what_is_open),
         cmocka_unit_test(seed_of_the_published_sample),
         cmocka_unit_test(a_round_from_a_node),
+        cmocka_unit_test(votes_for_another_block_are_left_out),
         cmocka_unit_test(upper_case_is_a_nodes_right),
         cmocka_unit_test(answers_that_disagree),
         cmocka_unit_test(votes_that_are_none),
