@@ -170,7 +170,9 @@ static vb_err add_subfolders(vb_record_files *l, const char *path, vb_error *e) 
         const int fd = open(sub, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0) {
             err = add_entries(l, sub, fd, e);
-        } else if (errno != ENOENT && errno != ENOTDIR) { /* a link, or not ours to read */
+        } else if (errno == ENOTDIR) { /* a link, perhaps: not followed */
+            l->n_skipped++;
+        } else if (errno != ENOENT) {
             err = vb_fail(e, VB_EIO, "%s: %s", sub, strerror(errno));
         }
     }

@@ -30,7 +30,7 @@ typedef struct vb_record_files {
     vb_buf folders; /* the same; folder i + 1 begins at folder_at[i] */
     size_t *folder_at;
     size_t n_folders;
-    size_t n_skipped; /* entries called *.json that are no regular files */
+    size_t n_skipped; /* called *.json but no regular files, or as a subfolder but none */
 } vb_record_files;
 
 /* Adds a file; or, of a folder, every regular file called *.json in it and in its subfolders

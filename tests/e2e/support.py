@@ -144,15 +144,15 @@ def tokens_digest(ids):
 
 
 class Forger:
-    def __init__(self, home):
-        self.home = home
+    def __init__(self, home, key_file=None):
+        self.home, self.key_file = home, key_file or home.key_file
 
     def _sign(self, message):
         path = self.home.file("to-sign")
         with open(path, "wb") as f:
             f.write(message)
         return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey",
-                               self.home.key_file, "-in", path], check=True,
+                               self.key_file, "-in", path], check=True,
                               stdout=subprocess.PIPE).stdout.hex()
 
     @staticmethod
@@ -204,6 +204,19 @@ class Forger:
         for step in steps.split():
             getattr(self, step)(r)
         return jcs(r).encode()
+
+    # The records around a receipt (spec/receipt.md, section 5).
+
+    @staticmethod
+    def commitment_record(r):
+        return jcs({"format": "verbatim.commitment/1", "request": r["request"],
+                    "commitment": r["commitment"]}).encode()
+
+    def abort_record(self, r, reason="failed", aborted_at_ms=None):
+        record = {"format": "verbatim.abort/1", "request": r["request"], "commitment": r["commitment"],
+                  "aborted_at_ms": aborted_at_ms or r["request"]["issued_at_ms"], "reason": reason}
+        record["signature"] = self._sign(digest("verbatim.abort.v1", jcs(record).encode()))
+        return jcs(record).encode()
 
 
 def has_terminals():
