@@ -84,8 +84,8 @@ def _check(args):
 
 
 def _beacon(args):
-    result = beacons.check(beacons.read_file(_read(args.round)), _trust(args))
-    _verdict(*receipt_check.beacon_verdict(result))
+    b, roots = beacons.read_file(_read(args.round)), _trust(args)
+    _verdict(*receipt_check.beacon_verdict(b, beacons.check(b, roots), roots))
 
 
 def main():

@@ -256,7 +256,7 @@ def _check_mix(b, chain, trust):
     parts = [_mix_part(i, p) for i, p in zip(ids, strict.array(parts, len(ids), len(ids)))]
     _require(parts[0].number == b.number, "the round is not the first part's")
     _require(b.randomness == mix_randomness([p[:3] for p in parts]), "the randomness")
-    results = [_check_kind(p, trust) for p in parts]
+    results = [check(p, trust) for p in parts]
     for worst in (FALSE, UNSUPPORTED, UNTRUSTED):
         if worst in results:
             return worst
@@ -284,7 +284,8 @@ _KINDS = {"drand": _check_drand, "theta": _check_theta, "ethereum": _check_ether
           "mix": _check_mix, "local": _check_local}
 
 
-def _check_kind(b, trust):
+def check(b, trust):
+    """Section 1."""
     kind, colon, chain = b.id.partition(":")
     if not colon or kind not in _KINDS:
         return UNSUPPORTED
@@ -294,14 +295,6 @@ def _check_kind(b, trust):
         return FALSE
     except Untrusted:
         return UNTRUSTED
-
-
-def check(b, trust):
-    """Section 1. A beacon that the trust file does not accept is one that no trust root vouches for."""
-    result = _check_kind(b, trust)
-    if result.name == "ok" and not trust.accepts_beacon(b.id):
-        return UNTRUSTED
-    return result
 
 
 def rule_holds(mode, asked_round, t, b, result):

@@ -44,7 +44,7 @@ class Fp:
 
     def inverse(self):
         """0 for 0, as RFC 9380's inv0."""
-        return Fp(pow(self.n, P - 2, P))
+        return Fp(pow(self.n, -1, P) if self.n else 0)
 
     def sqrt(self):
         """A root, or None."""
@@ -96,7 +96,7 @@ class Fp2:
         return self.a != 0 or self.b != 0
 
     def inverse(self):
-        norm = pow(self.a * self.a + self.b * self.b, P - 2, P)
+        norm = Fp(self.a * self.a + self.b * self.b).inverse().n
         return Fp2(self.a * norm, -self.b * norm)
 
     def sqrt(self):
@@ -309,14 +309,23 @@ def _miller(p, q, f):
     return _mul12(f, g)
 
 
+# w^(p^2) is w times (1 + u)^((p^2 - 1) / 6), and (1 + u)^(p + 1) is the norm of 1 + u, 2.
+_FROBENIUS = pow(2, (P - 1) // 6, P)
+
+
+def _power_p2(f):
+    return [(a * pow(_FROBENIUS, i, P) % P, b * pow(_FROBENIUS, i, P) % P) for i, (a, b) in enumerate(f)]
+
+
 def pairing_product_is_one(pairs):
     """f^((p^12 - 1) / r) = 1 if and only if g = f^((p^6 + 1) / r) has g^(p^6 - 1) = 1, that is, lies in
-    Fp6: its odd coefficients are zero."""
+    Fp6: its odd coefficients are zero. p^6 + 1 is (p^2 + 1) (p^4 - p^2 + 1)."""
     f = [(1, 0)] + [(0, 0)] * 5
     for p, q in pairs:
         f = _miller(p, q, f)
+    f = _mul12(_power_p2(f), f)
     g = [(1, 0)] + [(0, 0)] * 5
-    for bit in bin((P**6 + 1) // R)[2:]:
+    for bit in bin((P**4 - P**2 + 1) // R)[2:]:
         g = _mul12(g, g)
         if bit == "1":
             g = _mul12(g, f)

@@ -57,12 +57,17 @@ _PROOF = {"ok": (VERIFIED, None), "false": (REFUTED, "beacon-proof"), "untrusted
           "unsupported": (UNVERIFIABLE, "unsupported-beacon")}
 
 
-def beacon_verdict(result):
+def beacon_verdict(b, result, trust):
+    if result.name == "ok" and not trust.accepts_beacon(b.id):
+        return UNVERIFIABLE, "trust-root"
     return _PROOF[result.name]
 
 
 def _beacon_proof(s):
-    return None if s.round is None or s.result.name == "ok" else beacon_verdict(s.result)
+    if s.round is None:
+        return None
+    found = beacon_verdict(s.round, s.result, s.trust)
+    return None if found[0] == VERIFIED else found
 
 
 def _round_rule(s):
@@ -72,7 +77,7 @@ def _round_rule(s):
         t = int(s.request["issued_at_ms"])
         holds = beacons.rule_holds(asked["mode"], number, t, s.round, s.result)
         if holds is None:
-            return UNVERIFIABLE, beacon_verdict(s.result)[1]
+            return UNVERIFIABLE, _PROOF[s.result.name][1]
         if not holds:
             return REFUTED, "round-rule"
     accepted = s.trust.modes is None or asked["mode"] in s.trust.modes

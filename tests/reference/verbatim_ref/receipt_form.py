@@ -7,6 +7,7 @@ from .strict import BadForm, decimal, hexadecimal, integer, members, name, real,
 
 ID_MAX = 2**20 - 1
 TOKENS_MAX = 2**22
+KIND_MAX = 15  # bytes of a mode or a kind of prompt that another version may define
 F32_MIN = 2.0**-149
 F32_MAX = 2.0**128 - 2.0**104
 
@@ -56,16 +57,14 @@ def _stop(value):
 
 def _request_beacon(value, seed):
     beacon_id, mode, asked, fallback = members(value, "id", "mode", "round", "fallback_from")
-    if not isinstance(mode, str):
-        raise BadForm("a mode is a string")
-    if mode not in ("next", "latest", "fixed", "local"):
+    if name(mode, 1, KIND_MAX) not in ("next", "latest", "fixed", "local"):
         raise Unsupported("the mode")
     if beacon_id is not None:
         name(beacon_id, 1)
     if asked is not None:
         decimal(asked)
     if fallback is not None:
-        name(fallback)
+        name(fallback, 1)
     given = tuple(v is not None for v in (beacon_id, asked, seed))
     if mode == "fixed" and given == (False, False, True) and fallback is None:
         return
@@ -103,9 +102,7 @@ def _message(value):
 def _prompt(value):
     kind, tokens, words, messages, template, date = members(
         value, "kind", "tokens", "text", "messages", "template_sha256", "date")
-    if not isinstance(kind, str):
-        raise BadForm("a kind is a string")
-    if kind not in ("tokens", "text", "chat"):
+    if name(kind, 1, KIND_MAX) not in ("tokens", "text", "chat"):
         raise Unsupported("the kind of prompt")
     if tokens is not None:
         _ids(tokens)

@@ -405,6 +405,8 @@ def _rules(world):
         yield case(f"rule: round {asked} was asked for", r, *RULE)
     b = world.drand[G1]
     yield case("rule: without a trust root, no window: out of it", sealed("next", b, t=0), *UNTRUSTED)
+    theta = world.theta
+    yield case("rule: without a trust root, out of the proof's own times", sealed("next", theta, t=theta.next[1]), *UNTRUSTED)
     yield case("rule: without a trust root, in mode local", sealed("local", b), *RULE)
     r = seal(changed(draft("fixed", b), (["request", "beacon", "round"], "3")))
     yield case("rule: without a trust root, another round than was asked for", r, *RULE)
@@ -427,6 +429,12 @@ def _trust_files(world):
     yield case("trust: no server is accepted", good, *UNTRUSTED, trust={**root, "server_keys": []})
     for name, accepted in (("none", []), ("another chain", [world.drand[UNCHAINED].id]), ("another kind", ["theta:*"])):
         yield case(f"trust: of beacons {name}", good, *UNTRUSTED, trust={**root, "beacons": accepted})
+    yield case("trust: the beacon is not accepted and the time is wrong", sealed("next", b, t=b.next[1]), *RULE,
+               trust={**root, "beacons": ["theta:*"]})
+    m = world.mix
+    for accepted, expected in ((["mix:*"], ("VERIFIED", None)), ([m.id], ("VERIFIED", None)), (["drand:*", "theta:*"], UNTRUSTED)):
+        yield case(f"trust: a mix where {accepted[0][:7]} is accepted", sealed("next", m, t=m.next[0]), *expected,
+                   trust={**m.trust_file(), "beacons": accepted})
     yield case("trust: local is not accepted", sealed("local", world.local), *UNTRUSTED,
                trust={"format": "verbatim.trust/1", "beacons": ["drand:*"]})
     for name, modes in (("none", []), ("others", ["latest", "fixed", "local"])):

@@ -77,8 +77,6 @@ def _other_types(value):
         yield "a number", int(value) % 2**53 if value.isdigit() else 1
     elif isinstance(value, (int, float)):
         yield "a string", str(value)
-    elif isinstance(value, dict):
-        yield "an array", [value]
     elif isinstance(value, list):
         yield "an object", {"0": value[0]} if value else {}
     if value is not None:
@@ -153,8 +151,8 @@ _ELSEWHERE = [
     (("usage", "prompt_tokens"), -1, 4.5, 2**53 + 2), (("usage", "completion_tokens"), -1, 3.5, 2**53 + 2),
     (("engine", "version"), "", "v" * 257), (("engine", "tier"), "", "\x1f"),
     (("request", "beacon", "id"), "", "local:" + "a" * 251, "local:\n"),
-    (("request", "beacon", "fallback_from"), "f" * 257, "drand:\x07"),
-    (("request", "beacon", "mode"), None, 1), (("prompt", "kind"), None, 1),
+    (("request", "beacon", "fallback_from"), "", "f" * 257, "drand:\x07"),
+    (("request", "beacon", "mode"), None, 1, "", "m" * 16, "new\n"), (("prompt", "kind"), None, 1, "", "k" * 16, "\0"),
     (("signature",), "", "ab" * 63, "ab" * 65, "AB" * 64, "0x" + "ab" * 63),
 ]
 
@@ -211,14 +209,16 @@ def _prompt_shapes():
 
 def _unsupported(base):
     for path, values in ((("format",), ("verbatim.receipt/2", "verbatim.receipt/", "verbatim.receipt/10", "verbatim.receipt/01")),
-                         (("request", "beacon", "mode"), ("Next", "", "newest", "latest ")),
-                         (("prompt", "kind"), ("", "Chat", "image"))):
+                         (("request", "beacon", "mode"), ("Next", "newest", "latest ", "n" * 15)),
+                         (("prompt", "kind"), ("Chat", "image", "k" * 15))):
         for v in values:
             yield case(f"unsupported: {_dotted(path)} is {json.dumps(v)}", _try_seal(changed(base, (path, v))), "UNVERIFIABLE",
                        "unsupported-format")
     r = changed(base, (("format",), "verbatim.receipt/2"))
     r["new"] = {"of": "version 2"}
     yield case("unsupported: format 2 with members that format 1 does not have", r, "UNVERIFIABLE", "unsupported-format")
+    yield case("unsupported: format 2 and nothing else", '{"format":"verbatim.receipt/2"}', "UNVERIFIABLE", "unsupported-format")
+    yield case("unsupported: format 2 that is not canonical", '{"format": "verbatim.receipt/2"}', *BAD)
 
 
 def _once(text, old, new):
