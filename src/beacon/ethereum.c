@@ -194,10 +194,13 @@ static vb_err check_pins(uint64_t chain_id, const header *headers, size_t n, con
     if (vouched) {
         return VB_OK;
     }
+    char hex[2 * HASH_BYTES + 1];
+    vb_hex_encode(headers[n - 1].hash, HASH_BYTES, hex);
     return vb_fail(e, VB_EUNTRUSTED,
                    "no block from %" PRIu64 " to %" PRIu64 " of chain %" PRIu64
-                   " is known to be final",
-                   headers[RANDAO_AT].number, headers[n - 1].number, chain_id);
+                   " is known to be final; a pin of block %" PRIu64 ", %s, would do",
+                   headers[RANDAO_AT].number, headers[n - 1].number, chain_id,
+                   headers[n - 1].number, hex);
 }
 
 static void set_facts(const header *headers, vb_beacon_facts *facts) {

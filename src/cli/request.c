@@ -123,6 +123,9 @@ static vb_err fill_beacon(const vb_request_options *q, const char *beacon_id, vb
         return vb_fail(e, VB_EINVAL, "--beacon-mode %.20s: expected next or latest",
                        q->beacon_mode);
     }
+    if (q->beacon_round_given && vb_beacon_kind_of_id(beacon_id) == VB_BEACON_MIX) {
+        return vb_fail(e, VB_EINVAL, "--beacon-round fixes one part of a mix only");
+    }
     r->has_round = q->beacon_round_given;
     r->round = q->beacon_round;
     snprintf(r->beacon_id, sizeof r->beacon_id, "%s", beacon_id);
