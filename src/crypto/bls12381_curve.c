@@ -156,7 +156,9 @@ static void point_psi(vb_bls_point *out, const vb_bls_point *a) {
 /*
  * Scott, "A note on group membership tests for G1, G2 and GT on BLS pairing-friendly curves"
  * (2021): the points of the curve for which an endomorphism acts as its eigenvalue are those of the
- * subgroup. G1: (beta x, y) = [-z^2] (x, y). G2: psi(Q) = [z] Q.
+ * subgroup. G1: (beta x, y) = [-z^2] (x, y). G2: psi(Q) = [z] Q. That this holds for points of any
+ * order is proved in El Housni, Guillevic and Piellard, "Co-factor clearing and subgroup membership
+ * testing on pairing-friendly curves" (2022).
  */
 bool vb_bls_in_subgroup(vb_bls_group g, const vb_bls_affine *a) {
     vb_bls_point p, image, multiple;

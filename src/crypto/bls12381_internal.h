@@ -143,8 +143,7 @@ void vb_bls_point_add(vb_bls_point *out, const vb_bls_point *a, const vb_bls_poi
 bool vb_bls_in_subgroup(vb_bls_group g, const vb_bls_affine *a);
 /* Takes a point of the curve into the subgroup: RFC 9380's clear_cofactor. */
 void vb_bls_clear_cofactor(vb_bls_group g, vb_bls_point *out, const vb_bls_point *a);
-/* A compressed point of the subgroup, 48 or 96 bytes; what names it in the message of VB_EFORMAT.
- */
+/* A compressed point of the subgroup, 48 or 96 bytes; what names it where VB_EFORMAT says why. */
 VB_MUST_CHECK vb_err vb_bls_decode(vb_bls_group g, const uint8_t *bytes, const char *what,
                                    vb_bls_affine *out, vb_error *e);
 
@@ -155,8 +154,7 @@ enum { VB_BLS_EXPAND_BYTES_MAX = 256 };
 /* expand_message_xmd of RFC 9380, section 5.3.1, with SHA-256; n_out is a multiple of 32, not 0. */
 void vb_bls_expand_message(const void *msg, size_t n_msg, const char *dst, uint8_t *out,
                            size_t n_out);
-/* hash_to_curve of BLS12381G1_XMD:SHA-256_SSWU_RO_ or of its sister for G2: sections 8.8.1, 8.8.2.
- */
+/* hash_to_curve of BLS12381G1_XMD:SHA-256_SSWU_RO_ (section 8.8.1) or of its G2 form (8.8.2). */
 void vb_bls_hash_to_curve(vb_bls_group g, const void *msg, size_t n_msg, const char *dst,
                           vb_bls_point *out);
 
