@@ -210,18 +210,18 @@ static vb_err read_level(invocation *o, vb_error *e) {
 
 static const vb_command_spec spec_of_verify = {
     .name = "verify",
-    .arguments = "RECORD|FOLDER... [-m FILE] [OPTIONS]",
+    .arguments = "RECEIPT|FOLDER... [-m FILE] [OPTIONS]",
     .summary = "Checks a receipt and ends in one verdict: VERIFIED (exit status 0), REFUTED (10) "
                "with the\n"
                "reason, or UNVERIFIABLE (11) with the reason. At level full every token is drawn "
                "again from\n"
                "the model's own probabilities.\n"
                "\n"
-               "A record may also be a commitment, an abort record, or (beside --receipt) an "
-               "opening. Of\n"
-               "several records, or a folder of them, it says which sequence numbers are missing "
-               "or used\n"
-               "twice: a server owes each of them an answer.",
+               "In place of a receipt it takes a commitment, an abort record, or (beside "
+               "--receipt) an opening.\n"
+               "Of several, or a folder of them, it also says which sequence numbers are missing "
+               "or used twice:\n"
+               "a server owes each of them an answer.",
     .min_positional = 1,
     .max_positional = SIZE_MAX,
 };

@@ -71,9 +71,10 @@ static void of_receipt(vb_verification *v, const void *bytes, size_t n_bytes, bo
 
 /* What the verifier was told, held against a record that is not a receipt. */
 static void hold_against(const vb_expect *x, const vb_receipt *r, vb_finding *f) {
-    if (x->server_key && memcmp(x->server_key, r->request.server_key, VB_ED25519_PUBLIC_BYTES)) {
+    if (x->server_key &&
+        memcmp(x->server_key, r->request.server_key, VB_ED25519_PUBLIC_BYTES) != 0) {
         conclude(f, VB_REASON_SIGNATURE, "signed with another key than the expected one");
-    } else if (x->commitment && memcmp(x->commitment, r->commitment, VB_SHA256_BYTES)) {
+    } else if (x->commitment && memcmp(x->commitment, r->commitment, VB_SHA256_BYTES) != 0) {
         conclude(f, VB_REASON_COMMITMENT, "another commitment than the expected one");
     } else if (x->nonce && strcmp(x->nonce, r->request.nonce) != 0) {
         conclude(f, VB_REASON_COMMITMENT, "its nonce is not the expected one");
