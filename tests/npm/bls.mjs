@@ -210,9 +210,9 @@ function signatureCases(group, n) {
 }
 
 for (const group of [1, 2]) {
-    hashCases(group, group === 1 ? 1000 : 600);
-    pointCases(group, group === 1 ? 300 : 150);
-    signatureCases(group, 120);
+    hashCases(group, group === 1 ? 700 : 400);
+    pointCases(group, group === 1 ? 250 : 100);
+    signatureCases(group, 80);
 }
 const run = spawnSync(process.argv[2], {
     input: cases.map((c) => c.question + "\n").join(""),
