@@ -217,7 +217,8 @@ BROKEN = {"closes", "slow", "drip", "redirect", "gigabytes", "declared", "header
 # Others: "status-N"; "v1" and "v2" (that version of drand's API only); "late-N" (HTTP 404, or null,
 # for the first N requests); "relabelled" (another round's content under the number that was asked
 # for); "other-round" (another round, as such); "other-chain" (of the other drand chain; another
-# eth_chainId); "rpc-error"; "good" (none).
+# eth_chainId); "drift" (a block's time is another whenever it is asked for); "rpc-error"; "good"
+# (none).
 FAULTS = set(ANSWERS) | BROKEN
 
 
@@ -334,6 +335,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return answer.encode(), "text/plain"
         if isinstance(answer, dict) and fault in ANSWERS:
             answer = ANSWERS[fault](answer)
+        elif fault == "drift" and isinstance(answer, dict) and "hcc" in answer:
+            answer["timestamp"] = str(int(answer["timestamp"]) + 100 * Handler.n_requests)
         elif fault in ("relabelled", "other-round", "other-chain"):
             answer = self.other_answer(fault, parts, request, answer)
         if request is not None:

@@ -9,7 +9,8 @@
 
 typedef struct fake_outside {
     uint64_t unix_ms, clock_ms;
-    uint32_t call_ms; /* what a request takes */
+    uint32_t call_ms;     /* what a request takes */
+    const char *slow_url; /* requests whose URL has this in it take all the time they may; NULL */
     unsigned n_calls;
     bool cancelled; /* by the next sleep */
     char last_url[256];
@@ -21,13 +22,14 @@ typedef struct fake_outside {
 static vb_err fake_call(void *user, const char *url, const char *json, uint32_t limit_ms,
                         vb_buf *body, long *status, vb_error *e) {
     fake_outside *o = user;
-    const uint32_t took = o->call_ms < limit_ms ? o->call_ms : limit_ms;
+    const bool slow = o->slow_url && strstr(url, o->slow_url);
+    const uint32_t took = !slow && o->call_ms < limit_ms ? o->call_ms : limit_ms;
     vb_buf_free(body);
     o->n_calls++;
     o->unix_ms += took;
     o->clock_ms += took;
     strncpy(o->last_url, url, sizeof o->last_url - 1);
-    *status = o->answer(o, url, json, body);
+    *status = slow ? 0 : o->answer(o, url, json, body);
     return *status == 200 ? VB_OK : vb_fail(e, VB_EIO, "fake: HTTP status %ld", *status);
 }
 

@@ -303,39 +303,58 @@ static const char *const bad_answers[] = {
     NULL, /* no connection */
 };
 
+static void try_bad_answer(const char *answer, vb_beacon_mode mode) {
+    char *text = answer ? strdup(answer) : NULL;
+    fake_outside o = {.unix_ms = time_1000_ms, .call_ms = 1, .answer = a_is_bad, .user = text};
+    vb_source *s = open_source("drand", a_and_b, 2, &o);
+    const vb_source_want want = {
+        .mode = mode, .time_ms = time_1000_ms - 1, .round = 1000, .wait_ms = 1000};
+    vb_beacon_round r = {0};
+    vb_error e = {0};
+    const vb_err err = vb_source_get(s, &want, &r, &e);
+    if (err || o.n_calls != 2) {
+        fail_msg("%s: %u calls: %s", text ? text : "no connection", o.n_calls, e.msg);
+    }
+    assert_round_1000(&r);
+    /* The good one comes first from now on. */
+    assert_int_equal(vb_source_get(s, &want, &r, &e), VB_OK);
+    assert_round_1000(&r);
+    assert_int_equal(o.n_calls, 3);
+    vb_source_close(s);
+    /* Alone, it is an error in the time allowed, and out is untouched. */
+    o.n_calls = 0;
+    o.clock_ms = 0;
+    s = open_source("drand", a_and_b, 1, &o);
+    assert_int_equal(vb_source_get(s, &want, &r, &e), VB_EIO);
+    assert_in_range(o.clock_ms, 900, 1001);
+    assert_in_range(o.n_calls, 3, 20);
+    assert_true(says(&e, "a.invalid") || says(&e, "fake"));
+    assert_null(r.proof);
+    assert_int_equal(r.round, 0);
+    vb_source_close(s);
+    free(text);
+}
+
 static void bad_endpoints_make_the_next_ones_turn(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof bad_answers / sizeof bad_answers[0]; i++) {
-        char *text = bad_answers[i] ? strdup(bad_answers[i]) : NULL;
-        fake_outside o = {.unix_ms = time_1000_ms, .call_ms = 1, .answer = a_is_bad, .user = text};
-        vb_source *s = open_source("drand", a_and_b, 2, &o);
-        const vb_source_want want = {
-            .mode = VB_MODE_NEXT, .time_ms = time_1000_ms - 1, .wait_ms = 1000};
-        vb_beacon_round r = {0};
-        vb_error e = {0};
-        const vb_err err = vb_source_get(s, &want, &r, &e);
-        if (err || o.n_calls != 2) {
-            fail_msg("%s: %u calls: %s", text ? text : "no connection", o.n_calls, e.msg);
-        }
-        assert_round_1000(&r);
-        /* The good one comes first from now on. */
-        assert_int_equal(vb_source_get(s, &want, &r, &e), VB_OK);
-        assert_round_1000(&r);
-        assert_int_equal(o.n_calls, 3);
-        vb_source_close(s);
-        /* Alone, it is an error in the time allowed, and out is untouched. */
-        o.n_calls = 0;
-        o.clock_ms = 0;
-        s = open_source("drand", a_and_b, 1, &o);
-        assert_int_equal(vb_source_get(s, &want, &r, &e), VB_EIO);
-        assert_in_range(o.clock_ms, 900, 1001);
-        assert_in_range(o.n_calls, 3, 20);
-        assert_true(says(&e, "a.invalid") || says(&e, "fake"));
-        assert_null(r.proof);
-        assert_int_equal(r.round, 0);
-        vb_source_close(s);
-        free(text);
+        try_bad_answer(bad_answers[i], VB_MODE_NEXT);
+        try_bad_answer(bad_answers[i], VB_MODE_FIXED);
     }
+}
+
+/* However long one request may last: who does not answer leaves half of the time to the others. */
+static void slow_endpoints_leave_time_to_others(void **state) {
+    fake_outside o = {.unix_ms = time_1000_ms, .slow_url = "a.invalid", .answer = always_good};
+    vb_source *s = open_source("drand", a_and_b, 2, &o);
+    const vb_source_want want = {.mode = VB_MODE_FIXED, .round = 1000, .wait_ms = 1000};
+    vb_beacon_round r = {0};
+    vb_error e = {0};
+    (void)state;
+    assert_int_equal(vb_source_get(s, &want, &r, &e), VB_OK);
+    assert_round_1000(&r);
+    assert_in_range(o.clock_ms, 400, 500);
+    vb_source_close(s);
 }
 
 static void errors_name_every_endpoint(void **state) {
@@ -492,6 +511,7 @@ int main(void) {
         cmocka_unit_test(a_late_round_is_asked_for_again_soon),
         cmocka_unit_test(version_1_where_there_is_no_2),
         cmocka_unit_test(bad_endpoints_make_the_next_ones_turn),
+        cmocka_unit_test(slow_endpoints_leave_time_to_others),
         cmocka_unit_test(errors_name_every_endpoint),
         cmocka_unit_test(wants_that_can_not_be_served),
         cmocka_unit_test(waiting_can_be_cancelled),
