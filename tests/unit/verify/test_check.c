@@ -487,6 +487,35 @@ static void the_prompt_given_apart_is_the_receipts(void **state) {
     free(r);
 }
 
+/* A text that is expected of a receipt which holds one: the same text, not only the same tokens. */
+static void the_text_is_the_expected_one(void **state) {
+    vb_ed25519_key *key = sample_key();
+    vb_receipt *r = malloc(sizeof *r);
+    (void)state;
+    assert_non_null(r);
+    sample_request(r, VB_MODE_LOCAL);
+    for (size_t i = 0; i < r->prompt.n_messages; i++) {
+        vb_text_free(&r->prompt.messages[i].content);
+    }
+    r->prompt.n_messages = 0;
+    r->prompt.kind = VB_PROMPT_TEXT;
+    r->prompt.has_template = false;
+    assert_int_equal(vb_text_set(&r->prompt.text, "a\0b", 3, NULL), VB_OK);
+    sample_answer(r, key);
+    vb_receipt_prompt given = r->prompt;
+    char same[] = "a\0b", other[] = "a\0c";
+    const vb_expect x = {.prompt = &given};
+    given.text = (vb_text){same, 3};
+    assert_int_equal(check(r, &x), VB_VERDICT_VERIFIED);
+    given.text = (vb_text){other, 3};
+    assert_refuted(r, &x, VB_REASON_PROMPT);
+    given.text = (vb_text){same, 2};
+    assert_refuted(r, &x, VB_REASON_PROMPT);
+    vb_receipt_free(r);
+    vb_ed25519_close(key);
+    free(r);
+}
+
 static void pass_all_but(vb_level level, vb_check_id but) {
     vb_report_begin(&rep, level);
     rep.replayed = level == VB_LEVEL_FULL;
@@ -708,6 +737,7 @@ int main(void) {
         cmocka_unit_test(signatures_do_not_move),
         cmocka_unit_test(expectations_are_checked),
         cmocka_unit_test(the_prompt_given_apart_is_the_receipts),
+        cmocka_unit_test(the_text_is_the_expected_one),
         cmocka_unit_test(a_verdict_needs_every_required_check),
         cmocka_unit_test(levels_require_their_checks),
         cmocka_unit_test(the_first_failure_gives_the_reason),

@@ -402,6 +402,22 @@ static void the_maker_refuses(void **state) {
     }
     must(vb_opening_make(&receipt, hash, 0, 2, row, n_vocab, bad, N, &o, &e));
     vb_opening_free(&o);
+    /* A root over fewer leaves than there are tokens: the leaves that are given end before some of
+     * its positions. */
+    uint8_t kept[32];
+    vb_trace tr;
+    memcpy(kept, receipt.outputs[0].trace_root, 32);
+    vb_trace_begin(&tr);
+    for (size_t t = 0; t + 1 < N; t++) {
+        vb_trace_add(&tr, good[t]);
+    }
+    vb_trace_root(&tr, receipt.outputs[0].trace_root);
+    for (uint64_t t = 0; t < N; t++) {
+        assert_int_equal(
+            vb_opening_make(&receipt, hash, 0, t, logits[0][t], n_vocab, good, N - 1, &o, &e),
+            VB_EMISMATCH);
+    }
+    memcpy(receipt.outputs[0].trace_root, kept, 32);
 }
 
 int main(void) {
