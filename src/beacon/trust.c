@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "beacon/beacon.h"
 #include "beacon/drand.h"
+#include "crypto/bls12381.h"
 #include "json/json.h"
 
 static const char format[] = "verbatim.trust/1";
@@ -117,6 +118,24 @@ static void read_scheme(vb_fields *f, vb_drand_chain *c) {
     c->n_public_key = vb_drand_form_of(c->scheme)->n_public_key;
 }
 
+/* Whether the public key is a key at all: a chain without one would make every true round false. A
+ * key is looked at before a signature is, so any sound point serves as one: the groups' generators.
+ */
+static bool is_key(const vb_drand_chain *c) {
+    static const char g1[] = "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac58"
+                             "6c55e83ff97a1aeffb3af00adb22c6bb";
+    static const char g2[] = "93e02b6052719f607dacd3a088274f65596bd0d09920b61ab5da61bbdc7f5049"
+                             "334cf11213945d57e5ac7d055d042b7e024aa2b2f08f0a91260805272dc51051"
+                             "c6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8";
+    uint8_t point[VB_BLS_G2_BYTES];
+    if (c->n_public_key == VB_BLS_G2_BYTES) {
+        VB_ASSERT(vb_hex_decode(g1, point, VB_BLS_G1_BYTES));
+        return vb_bls_verify_g1(c->public_key, "", 0, VB_BLS_DST_G1, point, NULL) != VB_EFORMAT;
+    }
+    VB_ASSERT(vb_hex_decode(g2, point, VB_BLS_G2_BYTES));
+    return vb_bls_verify_g2(c->public_key, "", 0, VB_BLS_DST_G2, point, NULL) != VB_EFORMAT;
+}
+
 static vb_err read_drand(vb_trust *t, size_t i, const json_t *value, const char *path,
                          vb_error *e) {
     vb_drand_chain c = {0};
@@ -139,6 +158,8 @@ static vb_err read_drand(vb_trust *t, size_t i, const json_t *value, const char 
         vb_field_fail(&f, VB_EFORMAT, "hash", "not the hash of this chain's other members");
     } else if (known && !same_chain(known, &c)) {
         vb_field_fail(&f, VB_EFORMAT, "hash", "another chain of this hash is known already");
+    } else if (!known && !is_key(&c)) {
+        vb_field_fail(&f, VB_EFORMAT, "public_key", "not a point of order r on BLS12-381");
     } else if (!known) {
         t->drand[t->n_drand++] = c;
     }

@@ -470,10 +470,13 @@ static void a_chain_of_extremes(void **state) {
                         .n_public_key = 48,
                         .period_s = UINT32_MAX,
                         .genesis_s = (uint64_t)1 << 53};
+    static const char key[] = "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac58"
+                              "6c55e83ff97a1aeffb3af00adb22c6bb"; /* G1's generator */
     char name[VB_DRAND_NAME_BYTES_MAX + 2], hash[65], text[1024];
     vb_trust *t = NULL;
     vb_error e;
     (void)state;
+    assert_true(vb_hex_decode(key, c.public_key, 48));
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = 0;
     memcpy(c.beacon_id, name, VB_DRAND_NAME_BYTES_MAX);
@@ -483,9 +486,9 @@ static void a_chain_of_extremes(void **state) {
         snprintf(text, sizeof text,
                  "{\"drand\":[{\"beacon_id\":\"%s\",\"genesis_time\":9007199254740992,"
                  "\"group_hash\":\"%064d\",\"hash\":\"%s\",\"period\":4294967295,"
-                 "\"public_key\":\"%096d\",\"scheme\":\"pedersen-bls-unchained\"}],"
+                 "\"public_key\":\"%s\",\"scheme\":\"pedersen-bls-unchained\"}],"
                  "\"format\":\"verbatim.trust/1\"}",
-                 name + 1 - longer, 0, hash, 0);
+                 name + 1 - longer, 0, hash, key);
         vb_err err = parse_text(text, &t, &e);
         assert_int_equal(err, longer ? VB_EFORMAT : VB_OK);
     }
@@ -493,6 +496,18 @@ static void a_chain_of_extremes(void **state) {
     const vb_drand_chain *read = vb_trust_drand(t, c.hash);
     assert_true(read && read->period_s == c.period_s && read->genesis_s == c.genesis_s);
     vb_trust_free(t);
+    /* A key that is none: all of the network's rounds would read as false. */
+    c.public_key[47] ^= 1;
+    vb_drand_chain_hash(&c, c.hash);
+    vb_hex_encode(c.hash, 32, hash);
+    snprintf(text, sizeof text,
+             "{\"drand\":[{\"beacon_id\":\"%s\",\"genesis_time\":9007199254740992,"
+             "\"group_hash\":\"%064d\",\"hash\":\"%s\",\"period\":4294967295,"
+             "\"public_key\":\"%.94sba\",\"scheme\":\"pedersen-bls-unchained\"}],"
+             "\"format\":\"verbatim.trust/1\"}",
+             name + 1, 0, hash, key);
+    assert_int_equal(parse_text(text, &t, &e), VB_EFORMAT);
+    assert_non_null(strstr(e.msg, "trust.drand[0].public_key"));
 }
 
 /* A file with a list of n items that are all alike. */
