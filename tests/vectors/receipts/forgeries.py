@@ -3,8 +3,28 @@ a case does not name is sealed again, so that the check it aims at is the only o
 
 import copy
 
-from receipts import (OTHER_SEED, PROMPT, SEED, T, case, changed, commitment, draft, output, private, prompt_chat,
-                      prompt_text, put, seal, seal_commitment, seal_seeds, seal_signature, sealed, sign, verification_hash)
+from receipts import (
+    OTHER_SEED,
+    PROMPT,
+    SEED,
+    T,
+    case,
+    changed,
+    commitment,
+    draft,
+    output,
+    private,
+    prompt_chat,
+    prompt_text,
+    put,
+    seal,
+    seal_commitment,
+    seal_seeds,
+    seal_signature,
+    sealed,
+    sign,
+    verification_hash,
+)
 from verbatim_ref import digests, ed25519
 
 REFUTED, UNVERIFIABLE = "REFUTED", "UNVERIFIABLE"
@@ -21,13 +41,26 @@ def _flip(text, at=0):
 
 def _signed_leaves():
     """One change of each part of a receipt that only its signature protects, or its signature first."""
-    return [(["id"], "chatcmpl-2"), (["model", "name"], "demo2"), (["model", "parameters"], "3700001"),
-            (["engine", "tier"], "avx2"), (["engine", "version"], "0.2.1"), (["outputs", 0, "tokens"], [10, 11, 13]),
-            (["outputs", 0, "text"], "Ho"), (["outputs", 0, "trace_root"], "ab" * 32), (["outputs", 0, "finish_reason"], "stop"),
-            (["usage", "completion_tokens"], 4), (["request", "nonce"], "m"), (["request", "sequence"], "18"),
-            (["request", "sampling", "temperature"], 0.5), (["request", "model_sha256"], "ab" * 32),
-            (["request", "issued_at_ms"], str(T + 1)), (["prompt", "tokens"], [1, 2, 3, 4]), (["commitment", "value"], "ab" * 32),
-            (["commitment", "signature"], "ab" * 64)]
+    return [
+        (["id"], "chatcmpl-2"),
+        (["model", "name"], "demo2"),
+        (["model", "parameters"], "3700001"),
+        (["engine", "tier"], "avx2"),
+        (["engine", "version"], "0.2.1"),
+        (["outputs", 0, "tokens"], [10, 11, 13]),
+        (["outputs", 0, "text"], "Ho"),
+        (["outputs", 0, "trace_root"], "ab" * 32),
+        (["outputs", 0, "finish_reason"], "stop"),
+        (["usage", "completion_tokens"], 4),
+        (["request", "nonce"], "m"),
+        (["request", "sequence"], "18"),
+        (["request", "sampling", "temperature"], 0.5),
+        (["request", "model_sha256"], "ab" * 32),
+        (["request", "issued_at_ms"], str(T + 1)),
+        (["prompt", "tokens"], [1, 2, 3, 4]),
+        (["commitment", "value"], "ab" * 32),
+        (["commitment", "signature"], "ab" * 64),
+    ]
 
 
 def _order(r):
@@ -63,16 +96,25 @@ _ORDER_8 = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"
 
 def _keys():
     """Keys of small order, and encodings of y that are not below p."""
-    small = [("1", (1).to_bytes(32, "little")), ("2", (2**255 - 20).to_bytes(32, "little")), ("4", bytes(32)),
-             ("8", bytes.fromhex(_ORDER_8))]
-    small += [("1, y = p + 1", (2**255 - 18).to_bytes(32, "little")), ("4, y = p", (2**255 - 19).to_bytes(32, "little")),
-              ("1, with the sign bit", (2**255 + 1).to_bytes(32, "little"))]
+    small = [
+        ("1", (1).to_bytes(32, "little")),
+        ("2", (2**255 - 20).to_bytes(32, "little")),
+        ("4", bytes(32)),
+        ("8", bytes.fromhex(_ORDER_8)),
+    ]
+    small += [
+        ("1, y = p + 1", (2**255 - 18).to_bytes(32, "little")),
+        ("4, y = p", (2**255 - 19).to_bytes(32, "little")),
+        ("1, with the sign bit", (2**255 + 1).to_bytes(32, "little")),
+    ]
     for order, key in small:
         yield f"a key of order {order}", _by_lax_key(key, 0, torsion=0)
     yield "a key that is no point", changed(draft(), (["request", "server_key"], (2).to_bytes(32, "little").hex()))
     secret = ed25519.secret_scalar(SEED)[0]
     mixed = ed25519.add(ed25519.multiply(secret, ed25519.BASE), ed25519.decode(bytes.fromhex(_ORDER_8)))
-    yield "a key with a part of order 8: the equation holds times 8 only", _by_lax_key(ed25519.encode(mixed), secret, torsion=1)
+    yield "a key with a part of order 8: the equation holds times 8 only", _by_lax_key(
+        ed25519.encode(mixed), secret, torsion=1
+    )
 
 
 def _nonce_point(r, point):
@@ -88,7 +130,9 @@ def _signature():
     for path, value in _signed_leaves():
         yield case(f"signature: {'.'.join(map(str, path))} changed after signing", changed(r, (path, value)), *reason)
     for at in (0, 1, 63, 64, 126, 127):
-        yield case(f"signature: hex digit {at} changed", changed(r, (["signature"], _flip(r["signature"], at))), *reason)
+        yield case(
+            f"signature: hex digit {at} changed", changed(r, (["signature"], _flip(r["signature"], at))), *reason
+        )
     yield case("signature: zeros", changed(r, (["signature"], "00" * 64)), *reason)
     yield case("signature: S not below the group's order", _order(r), *reason)
     by_other = copy.deepcopy(r)
@@ -97,15 +141,25 @@ def _signature():
     yield case("signature: the commitment's", changed(r, (["signature"], r["commitment"]["signature"])), *reason)
     over = sign(SEED, b"verbatim.receipt.v1\n" + verification_hash(r))
     yield case("signature: over another message", changed(r, (["signature"], over)), *reason)
-    yield case("signature: of another receipt of this key", changed(
-        r, (["signature"], seal(changed(draft(), (["id"], "chatcmpl-2")))["signature"])), *reason)
+    yield case(
+        "signature: of another receipt of this key",
+        changed(r, (["signature"], seal(changed(draft(), (["id"], "chatcmpl-2")))["signature"])),
+        *reason,
+    )
     other = seal(changed(draft(), (["request", "server_key"], ed25519.public_key(OTHER_SEED).hex())), OTHER_SEED)
-    yield case("signature: the key's name replaced by another", changed(
-        other, (["request", "server_key"], r["request"]["server_key"])), *reason)
+    yield case(
+        "signature: the key's name replaced by another",
+        changed(other, (["request", "server_key"], r["request"]["server_key"])),
+        *reason,
+    )
     for name, forged in _keys():
         yield case(f"signature: {name}", forged, *reason)
     identity = (1).to_bytes(32, "little")
-    yield case("signature: R is the identity, written with y = p + 1", _nonce_point(r, (2**255 - 18).to_bytes(32, "little")), *reason)
+    yield case(
+        "signature: R is the identity, written with y = p + 1",
+        _nonce_point(r, (2**255 - 18).to_bytes(32, "little")),
+        *reason,
+    )
     yield case("signature: R is the identity, as RFC 8032 allows", _nonce_point(r, identity), "VERIFIED")
     torsion = bytes.fromhex(_ORDER_8)
     yield case("signature: R has order 8: the equation holds times 8 only", _nonce_point(r, torsion), *reason)
@@ -115,12 +169,27 @@ def _signature():
 
 
 _REQUEST_LEAVES = [
-    (["model_sha256"], "ab" * 32), (["max_tokens"], 4), (["ctx_tokens"], 65), (["sampling", "temperature"], 0),
-    (["sampling", "presence_penalty"], 1), (["sampling", "frequency_penalty"], 1), (["sampling", "repetition_penalty"], 1.5),
-    (["sampling", "top_k"], 41), (["sampling", "top_p_q32"], 2**32), (["sampling", "min_p_q32"], 1),
-    (["sampling", "logit_bias"], []), (["stop", "strings"], []), (["stop", "tokens"], []), (["nonce"], ""),
-    (["seed"], "7"), (["issued_at_ms"], str(T - 1)), (["sequence"], "18"), (["choices"], 2), (["prompt_tokens"], 5),
-    (["prompt_sha256"], "ab" * 32), (["arithmetic"], "verbatim-arith/2"),
+    (["model_sha256"], "ab" * 32),
+    (["max_tokens"], 4),
+    (["ctx_tokens"], 65),
+    (["sampling", "temperature"], 0),
+    (["sampling", "presence_penalty"], 1),
+    (["sampling", "frequency_penalty"], 1),
+    (["sampling", "repetition_penalty"], 1.5),
+    (["sampling", "top_k"], 41),
+    (["sampling", "top_p_q32"], 2**32),
+    (["sampling", "min_p_q32"], 1),
+    (["sampling", "logit_bias"], []),
+    (["stop", "strings"], []),
+    (["stop", "tokens"], []),
+    (["nonce"], ""),
+    (["seed"], "7"),
+    (["issued_at_ms"], str(T - 1)),
+    (["sequence"], "18"),
+    (["choices"], 2),
+    (["prompt_tokens"], 5),
+    (["prompt_sha256"], "ab" * 32),
+    (["arithmetic"], "verbatim-arith/2"),
 ]
 
 
@@ -146,10 +215,14 @@ def _commitment():
     yield committed("value with one bit changed", value=_flip(value, 63))
     yield committed("signature with one bit changed", signature=_flip(signature, 3))
     yield committed("signed without its first line", signature=sign(SEED, bytes.fromhex(value)))
-    yield committed("signed by another key", signature=sign(OTHER_SEED, b"verbatim.commitment.v1\n" + bytes.fromhex(value)))
+    yield committed(
+        "signed by another key", signature=sign(OTHER_SEED, b"verbatim.commitment.v1\n" + bytes.fromhex(value))
+    )
     yield committed("S not below the group's order", signature=_order({"signature": signature})["signature"])
     plain = digests.sha256(b"something else").hex()
-    yield committed("value of something else", value=plain, signature=sign(SEED, b"verbatim.commitment.v1\n" + bytes.fromhex(plain)))
+    yield committed(
+        "value of something else", value=plain, signature=sign(SEED, b"verbatim.commitment.v1\n" + bytes.fromhex(plain))
+    )
 
 
 # seed
@@ -165,8 +238,12 @@ def _seeds(world):
         seal_signature(r)
         return case(f"seed: {name}", r, *reason)
 
-    two = changed(draft(), (["outputs"], [output([10, 11, 12]), output([10, 11, 12])]), (["request", "choices"], 2),
-                  (["usage", "completion_tokens"], 6))
+    two = changed(
+        draft(),
+        (["outputs"], [output([10, 11, 12]), output([10, 11, 12])]),
+        (["request", "choices"], 2),
+        (["usage", "completion_tokens"], 6),
+    )
     first, second = (o["seed"] for o in seal(copy.deepcopy(two))["outputs"])
     yield with_seeds("of the other choice", seal(copy.deepcopy(two)), second, first)
     yield with_seeds("of the first choice, twice", seal(copy.deepcopy(two)), first, first)
@@ -175,7 +252,9 @@ def _seeds(world):
     yield with_seeds("of another caller's seed", sealed(), digests.seed_fixed(7, 0).hex())
     yield with_seeds("made as from a beacon", sealed(), sealed("local", b)["outputs"][0]["seed"])
     yield with_seeds("of the caller's kind for a beacon", sealed("local", b), first)
-    yield with_seeds("of another round", sealed("local", b), sealed("local", world.local_round(6))["outputs"][0]["seed"])
+    yield with_seeds(
+        "of another round", sealed("local", b), sealed("local", world.local_round(6))["outputs"][0]["seed"]
+    )
     other = seal(changed(draft("local", b), (["request", "sequence"], "18")))
     yield with_seeds("of another request and the same round", sealed("local", b), other["outputs"][0]["seed"])
     replay = sealed("fixed", b)
@@ -187,11 +266,22 @@ def _seeds(world):
 
 def _prompts():
     reason = REFUTED, "prompt"
-    for name, tokens in (("another token", [1, 65535, 65536, 1048574]), ("two tokens exchanged", [65535, 1, 65536, 1048575]),
-                         ("a token more", [*PROMPT, 1]), ("a token less", PROMPT[:3]), ("a token twice", [1, 1, *PROMPT[1:3]])):
+    for name, tokens in (
+        ("another token", [1, 65535, 65536, 1048574]),
+        ("two tokens exchanged", [65535, 1, 65536, 1048575]),
+        ("a token more", [*PROMPT, 1]),
+        ("a token less", PROMPT[:3]),
+        ("a token twice", [1, 1, *PROMPT[1:3]]),
+    ):
         yield case(f"prompt: {name}", seal(changed(draft(), (["prompt", "tokens"], tokens))), *reason)
-        yield case(f"prompt: {name}, in a chat", seal(changed(draft(), (["prompt"], {**prompt_chat(), "tokens": tokens}))), *reason)
-    yield case("prompt: its digest is another's", seal(changed(draft(), (["request", "prompt_sha256"], "ab" * 32))), *reason)
+        yield case(
+            f"prompt: {name}, in a chat",
+            seal(changed(draft(), (["prompt"], {**prompt_chat(), "tokens": tokens}))),
+            *reason,
+        )
+    yield case(
+        "prompt: its digest is another's", seal(changed(draft(), (["request", "prompt_sha256"], "ab" * 32))), *reason
+    )
     for n in (3, 5):
         r = changed(draft(), (["request", "prompt_tokens"], n), (["usage", "prompt_tokens"], n))
         yield case(f"prompt: four tokens where {n} are stated", seal(r), *reason)
@@ -199,22 +289,39 @@ def _prompts():
 
 def _texts():
     reason = REFUTED, "text"
-    for name, text in (("edited", "Ho"), ("emptied", ""), ("a space added", "Hi "), ("a character that does not show", "Hi\u200b")):
+    for name, text in (
+        ("edited", "Ho"),
+        ("emptied", ""),
+        ("a space added", "Hi "),
+        ("a character that does not show", "Hi\u200b"),
+    ):
         r = changed(draft(), (["outputs", 0, "text"], text))
         yield case(f"text: {name}, its digest kept", seal(r), *reason)
     yield case("text: its digest changed", seal(changed(draft(), (["outputs", 0, "text_sha256"], "ab" * 32))), *reason)
     plain = digests.sha256(b"Hi").hex()
-    yield case("text: its digest without the first line", seal(changed(draft(), (["outputs", 0, "text_sha256"], plain))), *reason)
-    two = changed(draft(), (["outputs"], [output([10, 11, 12], "A"), output([10, 11, 12], "B")]), (["request", "choices"], 2),
-                  (["usage", "completion_tokens"], 6))
+    yield case(
+        "text: its digest without the first line",
+        seal(changed(draft(), (["outputs", 0, "text_sha256"], plain))),
+        *reason,
+    )
+    two = changed(
+        draft(),
+        (["outputs"], [output([10, 11, 12], "A"), output([10, 11, 12], "B")]),
+        (["request", "choices"], 2),
+        (["usage", "completion_tokens"], 6),
+    )
     put(two, ["outputs", 1, "text"], "A")
     yield case("text: the second output's", seal(two), *reason)
 
 
 def _answer(*outputs, **request):
     """A receipt with these outputs and with members of the request replaced."""
-    r = changed(draft(), (["outputs"], [copy.deepcopy(o) for o in outputs]), (["request", "choices"], len(outputs)),
-                (["usage", "completion_tokens"], sum(len(o["tokens"]) for o in outputs)))
+    r = changed(
+        draft(),
+        (["outputs"], [copy.deepcopy(o) for o in outputs]),
+        (["request", "choices"], len(outputs)),
+        (["usage", "completion_tokens"], sum(len(o["tokens"]) for o in outputs)),
+    )
     r["request"].update(request)
     return r
 
@@ -231,18 +338,26 @@ def _limits():
     for n in (1, 4):
         yield limit(f"a context of {n} tokens, all of it the prompt's", _answer(one, ctx_tokens=n), "parameters")
     yield limit("more tokens than max_tokens", _answer(output([10, 11, 12, 13])), "finish-reason")
-    yield limit("more tokens than max_tokens, ended by stop", _answer(output([10, 11, 12, 2], finish="stop")), "finish-reason")
+    yield limit(
+        "more tokens than max_tokens, ended by stop", _answer(output([10, 11, 12, 2], finish="stop")), "finish-reason"
+    )
     yield limit("more tokens than the context", _answer(three, ctx_tokens=6), "finish-reason")
     yield limit("fewer tokens than length means", _answer(two), "truncated")
     yield limit("fewer tokens than length means, by the context", _answer(two, ctx_tokens=7), "truncated")
-    yield limit("fewer tokens than max_tokens, that fill the context less one", _answer(two, ctx_tokens=7, max_tokens=9), "truncated")
+    yield limit(
+        "fewer tokens than max_tokens, that fill the context less one",
+        _answer(two, ctx_tokens=7, max_tokens=9),
+        "truncated",
+    )
     yield limit("a stop token before the end", _answer(output([10, 2, 12])), "finish-reason")
     yield limit("a stop token first, before an end by stop", _answer(output([9, 2], finish="stop")), "finish-reason")
     yield limit("a stop token ends by length", _answer(output([10, 11, 2])), "finish-reason")
     yield limit("a stop token twice at the end", _answer(output([10, 2, 2], finish="stop")), "finish-reason")
     yield limit("the second output is cut", _answer(three, two), "truncated")
     for n in (0, 2, 4, 2**53):
-        yield limit(f"usage counts {n} completion tokens", changed(draft(), (["usage", "completion_tokens"], n)), "truncated")
+        yield limit(
+            f"usage counts {n} completion tokens", changed(draft(), (["usage", "completion_tokens"], n)), "truncated"
+        )
     counted = changed(_answer(three, three), (["usage", "completion_tokens"], 3))
     yield limit("usage counts the first output only", counted, "truncated")
     # In the order of section 4.
@@ -251,7 +366,9 @@ def _limits():
     r = changed(_answer(three, ctx_tokens=4), (["usage", "prompt_tokens"], 5))
     yield limit("usage is wrong and the context full", r, "prompt")
     yield limit("the context is full and an output too long", _answer(three, ctx_tokens=4), "parameters")
-    yield limit("the first output too long, the second too short", _answer(output([10, 11, 12, 13]), two), "finish-reason")
+    yield limit(
+        "the first output too long, the second too short", _answer(output([10, 11, 12, 13]), two), "finish-reason"
+    )
     yield limit("the first output too short, the second too long", _answer(two, output([10, 11, 12, 13])), "truncated")
     yield limit("too short, with a stop token inside", _answer(output([2, 10])), "truncated")
     r = changed(_answer(output([2, 10, 11])), (["usage", "completion_tokens"], 9))
@@ -267,11 +384,16 @@ def _order_of_checks(world):
     def broken(*parts):
         """A local round; each part named is wrong, and what is not named is sealed."""
         r = draft("local", b)
-        changes = {"arithmetic": (["request", "arithmetic"], "verbatim-arith/2"),
-                   "proof": (["beacon", "round"], "6"), "prompt": (["prompt", "tokens"], [1, 2, 3, 4]),
-                   "private": (["prompt"], private(prompt_text())), "text": (["outputs", 0, "text"], "x"),
-                   "limits": (["usage", "completion_tokens"], 9), "rule": (["request", "beacon", "mode"], "latest"),
-                   "kind": (["request", "beacon", "id"], "other:" + b.id[6:])}
+        changes = {
+            "arithmetic": (["request", "arithmetic"], "verbatim-arith/2"),
+            "proof": (["beacon", "round"], "6"),
+            "prompt": (["prompt", "tokens"], [1, 2, 3, 4]),
+            "private": (["prompt"], private(prompt_text())),
+            "text": (["outputs", 0, "text"], "x"),
+            "limits": (["usage", "completion_tokens"], 9),
+            "rule": (["request", "beacon", "mode"], "latest"),
+            "kind": (["request", "beacon", "id"], "other:" + b.id[6:]),
+        }
         if "kind" in parts:  # so that the rule asks for a window
             put(r, ["request", "beacon", "mode"], "next")
         for p in parts:
@@ -291,12 +413,19 @@ def _order_of_checks(world):
         (("commitment", "proof", "seed", "prompt", "text", "limits"), REFUTED, "commitment"),
         (("proof", "rule", "seed", "prompt", "text", "limits"), REFUTED, "beacon-proof"),
         (("rule", "seed", "prompt", "text", "limits"), REFUTED, "round-rule"),
-        (("seed", "prompt", "text", "limits"), REFUTED, "seed"), (("prompt", "text", "limits"), REFUTED, "prompt"),
-        (("text", "limits"), REFUTED, "text"), (("arithmetic",), UNVERIFIABLE, "unsupported-arithmetic"),
-        (("arithmetic", "kind", "private"), UNVERIFIABLE, "unsupported-arithmetic"), (("kind",), UNVERIFIABLE, "unsupported-beacon"),
-        (("kind", "private"), UNVERIFIABLE, "unsupported-beacon"), (("private",), UNVERIFIABLE, "missing-prompt"),
-        (("arithmetic", "limits"), REFUTED, "truncated"), (("arithmetic", "signature"), REFUTED, "signature"),
-        (("kind", "seed"), REFUTED, "seed"), (("private", "text"), REFUTED, "text"), (("private", "limits"), REFUTED, "truncated"),
+        (("seed", "prompt", "text", "limits"), REFUTED, "seed"),
+        (("prompt", "text", "limits"), REFUTED, "prompt"),
+        (("text", "limits"), REFUTED, "text"),
+        (("arithmetic",), UNVERIFIABLE, "unsupported-arithmetic"),
+        (("arithmetic", "kind", "private"), UNVERIFIABLE, "unsupported-arithmetic"),
+        (("kind",), UNVERIFIABLE, "unsupported-beacon"),
+        (("kind", "private"), UNVERIFIABLE, "unsupported-beacon"),
+        (("private",), UNVERIFIABLE, "missing-prompt"),
+        (("arithmetic", "limits"), REFUTED, "truncated"),
+        (("arithmetic", "signature"), REFUTED, "signature"),
+        (("kind", "seed"), REFUTED, "seed"),
+        (("private", "text"), REFUTED, "text"),
+        (("private", "limits"), REFUTED, "truncated"),
         (("kind", "private", "arithmetic", "proof", "text"), REFUTED, "text"),
     ]
     for parts, verdict, reason in table:
@@ -305,15 +434,21 @@ def _order_of_checks(world):
 
 def _arithmetic():
     for name in ("verbatim-arith/2", "verbatim-arith/", "Verbatim-arith/1", "verbatim-arith/1 ", "x"):
-        yield case(f"arithmetic: {name!r}", seal(changed(draft(), (["request", "arithmetic"], name))), UNVERIFIABLE,
-                   "unsupported-arithmetic")
+        yield case(
+            f"arithmetic: {name!r}",
+            seal(changed(draft(), (["request", "arithmetic"], name))),
+            UNVERIFIABLE,
+            "unsupported-arithmetic",
+        )
 
 
 # One receipt's part in another.
 
 
 def _splices(world):
-    a, b = sealed("local", world.local), seal(changed(draft("local", world.local_round(6)), (["request", "sequence"], "18")))
+    a, b = sealed("local", world.local), seal(
+        changed(draft("local", world.local_round(6)), (["request", "sequence"], "18"))
+    )
     expected = {"beacon": "seed", "commitment": "commitment", "outputs": "seed", "request": "commitment"}
     for part, reason in expected.items():
         r = changed(a, ([part], copy.deepcopy(b[part])))
@@ -329,6 +464,15 @@ def _splices(world):
 
 
 def cases(world):
-    for part in (_signature(), _commitment(), _seeds(world), _prompts(), _texts(), _limits(), _order_of_checks(world),
-                 _arithmetic(), _splices(world)):
+    for part in (
+        _signature(),
+        _commitment(),
+        _seeds(world),
+        _prompts(),
+        _texts(),
+        _limits(),
+        _order_of_checks(world),
+        _arithmetic(),
+        _splices(world),
+    ):
         yield from part

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Writes spec/vectors/receipts/{valid,unreadable,invalid,proofs}.json: receipts with the verdict that spec/receipt.md gives
-each of them at level `receipt`. The verdicts stand beside the construction of each case and are not asked of
-any implementation.
+"""Writes spec/vectors/receipts/{valid,unreadable,invalid,proofs}.json: receipts with the verdict that
+spec/receipt.md gives each of them at level `receipt`. The verdicts stand beside the construction of each
+case and are not asked of any implementation.
 
     make.py FOLDER
 """

@@ -30,13 +30,25 @@ def text_digest(text):
 
 def output(tokens, text="Hi", finish="length"):
     leaves = [digests.trace_leaf(t, token, [0.0, -1.5, 3.25]) for t, token in enumerate(tokens)]
-    return {"finish_reason": finish, "seed": "00" * 32, "text": text, "text_sha256": text_digest(text),
-            "tokens": list(tokens), "trace_root": digests.trace_root(leaves).hex()}
+    return {
+        "finish_reason": finish,
+        "seed": "00" * 32,
+        "text": text,
+        "text_sha256": text_digest(text),
+        "tokens": list(tokens),
+        "trace_root": digests.trace_root(leaves).hex(),
+    }
 
 
 def prompt_tokens():
-    return {"date": None, "kind": "tokens", "messages": None, "template_sha256": None, "text": None,
-            "tokens": list(PROMPT)}
+    return {
+        "date": None,
+        "kind": "tokens",
+        "messages": None,
+        "template_sha256": None,
+        "text": None,
+        "tokens": list(PROMPT),
+    }
 
 
 def prompt_text(text="Once upon a time"):
@@ -44,9 +56,14 @@ def prompt_text(text="Once upon a time"):
 
 
 def prompt_chat(date=None):
-    messages = [{"content": "Be brief.", "role": "system"}, {"content": "Say \"hi\" \U0001f600\n", "role": "user"}]
-    return {**prompt_tokens(), "kind": "chat", "messages": messages, "date": date,
-            "template_sha256": sha256(b"verbatim.template.v1\n{{ messages }}").hex()}
+    messages = [{"content": "Be brief.", "role": "system"}, {"content": 'Say "hi" \U0001f600\n', "role": "user"}]
+    return {
+        **prompt_tokens(),
+        "kind": "chat",
+        "messages": messages,
+        "date": date,
+        "template_sha256": sha256(b"verbatim.template.v1\n{{ messages }}").hex(),
+    }
 
 
 def private(prompt):
@@ -55,8 +72,12 @@ def private(prompt):
 
 def draft(mode="fixed", beacon=None, t=T, fallback=None):
     """A receipt of one output of three tokens, not yet sealed."""
-    asked = {"fallback_from": fallback, "id": beacon and beacon.id, "mode": mode,
-             "round": str(beacon.number) if beacon and mode == "fixed" else None}
+    asked = {
+        "fallback_from": fallback,
+        "id": beacon and beacon.id,
+        "mode": mode,
+        "round": str(beacon.number) if beacon and mode == "fixed" else None,
+    }
     return {
         "beacon": beacon and copy.deepcopy(beacon.round()),
         "commitment": {"signature": "00" * 64, "value": "00" * 32},
@@ -67,13 +88,29 @@ def draft(mode="fixed", beacon=None, t=T, fallback=None):
         "outputs": [output([10, 11, 12])],
         "prompt": prompt_tokens(),
         "request": {
-            "arithmetic": "verbatim-arith/1", "beacon": asked, "choices": 1, "ctx_tokens": 64, "issued_at_ms": str(t),
-            "max_tokens": 3, "model_sha256": sha256(b"model").hex(), "nonce": "n",
-            "prompt_sha256": digests.tokens_digest(PROMPT).hex(), "prompt_tokens": 4,
-            "sampling": {"frequency_penalty": 0, "logit_bias": [[3, -100], [70000, 1.5]], "min_p_q32": 0,
-                         "presence_penalty": 0, "repetition_penalty": 1, "temperature": 0.800000011920929, "top_k": 40,
-                         "top_p_q32": 4080218931},
-            "seed": None if beacon else str(FIXED_SEED), "sequence": "17", "server_key": public_key(SEED).hex(),
+            "arithmetic": "verbatim-arith/1",
+            "beacon": asked,
+            "choices": 1,
+            "ctx_tokens": 64,
+            "issued_at_ms": str(t),
+            "max_tokens": 3,
+            "model_sha256": sha256(b"model").hex(),
+            "nonce": "n",
+            "prompt_sha256": digests.tokens_digest(PROMPT).hex(),
+            "prompt_tokens": 4,
+            "sampling": {
+                "frequency_penalty": 0,
+                "logit_bias": [[3, -100], [70000, 1.5]],
+                "min_p_q32": 0,
+                "presence_penalty": 0,
+                "repetition_penalty": 1,
+                "temperature": 0.800000011920929,
+                "top_k": 40,
+                "top_p_q32": 4080218931,
+            },
+            "seed": None if beacon else str(FIXED_SEED),
+            "sequence": "17",
+            "server_key": public_key(SEED).hex(),
             "stop": {"strings": ["\n\n", "a\0b"], "tokens": [2, 9]},
         },
         "signature": "00" * 64,
@@ -97,9 +134,15 @@ def seal_seeds(r):
             o["seed"] = digests.seed_fixed(int(r["request"]["seed"]), i).hex()
             continue
         b = r["beacon"]
-        o["seed"] = sha256(b"verbatim.seed.v1\n" + r["request"]["beacon"]["id"].encode() + b"\0" +
-                           int(b["round"]).to_bytes(8, "big") + bytes.fromhex(b["randomness"]) + c +
-                           i.to_bytes(4, "big")).hex()
+        o["seed"] = sha256(
+            b"verbatim.seed.v1\n"
+            + r["request"]["beacon"]["id"].encode()
+            + b"\0"
+            + int(b["round"]).to_bytes(8, "big")
+            + bytes.fromhex(b["randomness"])
+            + c
+            + i.to_bytes(4, "big")
+        ).hex()
 
 
 def verification_hash(r):

@@ -39,8 +39,15 @@ class DrandChain:
         data = self.period.to_bytes(4, "big") + self.genesis.to_bytes(8, "big") + key + group
         self.hash = sha256(data + (b"" if beacon_id == "default" else beacon_id.encode())).hex()
         self.group = group
-        self.info = {"beacon_id": beacon_id, "genesis_time": self.genesis, "group_hash": group.hex(),
-                     "hash": self.hash, "period": self.period, "public_key": key.hex(), "scheme": scheme}
+        self.info = {
+            "beacon_id": beacon_id,
+            "genesis_time": self.genesis,
+            "group_hash": group.hex(),
+            "hash": self.hash,
+            "period": self.period,
+            "public_key": key.hex(),
+            "scheme": scheme,
+        }
 
     def _previous(self, number):
         """What a round of the chained scheme follows; the signatures before it are taken as any 96 bytes."""
@@ -57,8 +64,9 @@ class DrandChain:
         signature = bls.sign(self.secret, message, self.field)
         proof = {"previous_signature": previous and previous.hex(), "signature": signature.hex()}
         before, at, after = (self.time(number + i) for i in (-1, 0, 1))
-        return Beacon("drand:" + self.hash, number, sha256(signature), proof, {"drand": [self.info]},
-                      ((before, at), (at, after)))
+        return Beacon(
+            "drand:" + self.hash, number, sha256(signature), proof, {"drand": [self.info]}, ((before, at), (at, after))
+        )
 
 
 THETA_STAKES = {11: 1, 12: 1, 13: 2, 14: 2}  # secret: stake; three quarters of 6 is more than two thirds
@@ -80,8 +88,14 @@ def make_theta(secrets=(11, 13, 14), height=500, t=1700000012, before=1700000006
     proof = {"hash": block.hex(), "previous_timestamp": str(before), "timestamp": str(t), "votes": votes}
     validators = [{"id": secp256k1.address(s).hex(), "stake": str(k)} for s, k in THETA_STAKES.items()]
     trust = {"theta": [{"chain": chain, "from": "400", "to": "600", "validators": validators}]}
-    return Beacon("theta:" + chain, height, theta_randomness(block, height, t), proof, trust,
-                  ((1000 * before, 1000 * t), (1000 * t, 1000 * t + 120000)))
+    return Beacon(
+        "theta:" + chain,
+        height,
+        theta_randomness(block, height, t),
+        proof,
+        trust,
+        ((1000 * before, 1000 * t), (1000 * t, 1000 * t + 120000)),
+    )
 
 
 ETHEREUM_T = 1700000000
@@ -89,10 +103,26 @@ ETHEREUM_T = 1700000000
 
 def ethereum_header(height, parent, **change):
     """16 items, those that nobody looks at short. The timestamp of block n is 12 n after ETHEREUM_T."""
-    items = [parent, b"uncles", b"miner", b"state", b"transactions", b"receipts", bytes(8), b"", height, 30000000, 21000,
-             ETHEREUM_T + 12 * height, b"", sha256(b"mix %d" % height), bytes(8), 7]
+    items = [
+        parent,
+        b"uncles",
+        b"miner",
+        b"state",
+        b"transactions",
+        b"receipts",
+        bytes(8),
+        b"",
+        height,
+        30000000,
+        21000,
+        ETHEREUM_T + 12 * height,
+        b"",
+        sha256(b"mix %d" % height),
+        bytes(8),
+        7,
+    ]
     for name, value in change.items():
-        items[{"difficulty": 7, "number": 8, "timestamp": 11, "mix": 13}[name]] = value
+        items[{"difficulty": 7, "number": 8, "timestamp": 11, "extra": 12, "mix": 13}[name]] = value
     return items
 
 
@@ -105,8 +135,14 @@ def make_ethereum(number=100, count=4, chain="1337", pinned=None, raw=rlp.encode
     pinned = count - 1 if pinned is None else pinned
     block = {"chain_id": chain, "hash": keccak256(headers[pinned]).hex(), "number": str(number - 2 + pinned)}
     t = [1000 * (ETHEREUM_T + 12 * (number - 2 + i)) for i in range(3)]
-    return Beacon("ethereum:" + chain, number, rlp.strings(headers[2])[13], {"headers": [h.hex() for h in headers]},
-                  {"ethereum": [block]}, ((t[0], t[1]), (t[2], t[2] + 1800000)))
+    return Beacon(
+        "ethereum:" + chain,
+        number,
+        rlp.strings(headers[2])[13],
+        {"headers": [h.hex() for h in headers]},
+        {"ethereum": [block]},
+        ((t[0], t[1]), (t[2], t[2] + 1800000)),
+    )
 
 
 def _probable_prime(n):
@@ -117,28 +153,31 @@ def _probable_prime(n):
         d, s = d // 2, s + 1
     for base in (2, 3, 5, 7, 11, 13, 17, 19):
         x = pow(base, d, n)
-        if x in (1, n - 1):
+        if x == 1:
             continue
-        if all((x := x * x % n) != n - 1 for _ in range(s - 1)):
+        squares = [x]
+        for _ in range(s - 1):
+            squares.append(squares[-1] ** 2 % n)
+        if n - 1 not in squares:
             return False
     return True
 
 
-def _prime(label):
-    """1024 bits, the two highest set, the first probable prime from a number that hashing gives."""
+def _prime(label, bits):
+    """The first probable prime, the two highest bits set, from a number that hashing gives."""
     n = int.from_bytes(b"".join(hashlib.sha512(label + bytes([i])).digest() for i in range(2)), "big")
-    n |= 3 << 1022 | 1
+    n = n >> (1024 - bits) | 3 << (bits - 2) | 1
     while not _probable_prime(n) or n % 65537 == 1:
         n += 2
     return n
 
 
 class NistKey:
-    """An RSA key of 2048 bits and a certificate of the X.509 shape around it. Its own signature is zeros:
+    """An RSA key and a certificate of the X.509 shape around it. Its own signature is zeros:
     the trust root is the certificate's digest, so nobody looks at it."""
 
-    def __init__(self, label=b"vector certificate"):
-        p, q = _prime(label + b" p"), _prime(label + b" q")
+    def __init__(self, label=b"vector certificate", bits=2048):
+        p, q = (_prime(label + name, bits // 2) for name in (b" p", b" q"))
         self.n, self.e = p * q, 65537
         self.d = pow(self.e, -1, (p - 1) * (q - 1))
         der, null = rsa.der, b"\5\0"
@@ -155,30 +194,69 @@ class NistKey:
 NIST_T = 1700000040000  # 2023-11-14T22:14:00.000Z
 
 
-def make_nist(key, index=77, chain="9", change=None, **members):
-    """change(pulse) edits the pulse before it is signed; members replace the pulse's."""
+def _nist_message(pulse):
+    """What the key signs, with no care for whether the pulse is one."""
+
+    def sized(raw):
+        return len(raw).to_bytes(4, "big") + raw
+
+    def fields(names, size):
+        for n in names:
+            v = pulse[n]
+            yield int(v).to_bytes(size, "big") if size else sized(v.encode())
+
+    def digests(*values):
+        return b"".join(sized(bytes.fromhex(v)) for v in values)
+
+    external = pulse["external"]
+    return b"".join(
+        [
+            *fields(("uri", "version"), 0),
+            *fields(("cipherSuite", "period"), 4),
+            digests(pulse["certificateId"]),
+            *fields(("chainIndex", "pulseIndex"), 8),
+            *fields(("timeStamp",), 0),
+            digests(pulse["localRandomValue"], external["sourceId"]),
+            external["statusCode"].to_bytes(4, "big"),
+            digests(external["value"], *pulse["listValues"], pulse["precommitmentValue"]),
+            *fields(("statusCode",), 4),
+        ]
+    )
+
+
+def make_nist(key, index=77, chain="9", t=NIST_T, **members):
+    """A pulse that is signed whatever its members say: members replace those of a good one. t is the time
+    that its timeStamp is of."""
+
     def digest(label):
         return hashlib.sha512(label).hexdigest()
 
     pulse = {
-        "certificateId": key.id, "chainIndex": chain, "cipherSuite": 0,
+        "certificateId": key.id,
+        "chainIndex": chain,
+        "cipherSuite": 0,
         "external": {"sourceId": "00" * 64, "statusCode": 0, "value": "00" * 64},
-        "listValues": [digest(b"%d" % i) for i in range(5)], "localRandomValue": digest(b"local"), "period": 60000,
-        "precommitmentValue": digest(b"next"), "pulseIndex": str(index), "statusCode": 0,
-        "timeStamp": "2023-11-14T22:14:00.000Z", "uri": f"https://beacon.example/pulse/{index}",
-        "version": "Version 2.0", "signatureValue": "00", "outputValue": "00" * 64,
+        "listValues": [digest(b"%d" % i) for i in range(5)],
+        "localRandomValue": digest(b"local"),
+        "period": 60000,
+        "precommitmentValue": digest(b"next"),
+        "pulseIndex": str(index),
+        "statusCode": 0,
+        "timeStamp": "2023-11-14T22:14:00.000Z",
+        "uri": f"https://beacon.example/pulse/{index}",
+        "version": "Version 2.0",
+        "signatureValue": "00",
+        "outputValue": "00" * 64,
     }
     pulse.update(members)
-    message = beacons.nist_message(pulse)
+    message = _nist_message(pulse)
     signature = rsa.sign_sha512(key.n, key.d, message)
     output = hashlib.sha512(message + signature).digest()
     pulse.update(signatureValue=signature.hex(), outputValue=output.hex())
-    if change:
-        change(pulse)
     proof = {"certificate": key.certificate.hex(), "pulse": pulse}
-    period = pulse["period"] if isinstance(pulse.get("period"), int) else 0
-    return Beacon("nist:" + chain, index, output, proof, {"nist": [key.id]},
-                  ((NIST_T - period, NIST_T), (NIST_T, NIST_T + period)))
+    period = pulse["period"]
+    windows = ((max(t - period, 0), t), (t, t + period))
+    return Beacon("nist:" + chain, index, output, proof, {"nist": [key.id]}, windows)
 
 
 def make_mix(*parts):
@@ -186,10 +264,17 @@ def make_mix(*parts):
     parts = sorted(parts, key=lambda p: p.id.encode())
     randomness = beacons.mix_randomness([(p.id, p.number, p.randomness) for p in parts])
     trust = {k: v for p in parts for k, v in p.trust.items()}
-    windows = [(max(w[0] for w in ws), min(w[1] for w in ws))
-               for ws in ([p.next for p in parts], [p.latest for p in parts])]
-    return Beacon("mix:" + "+".join(p.id for p in parts), parts[0].number, randomness,
-                  {"parts": [p.round() for p in parts]}, trust, windows)
+    windows = [
+        (max(w[0] for w in ws), min(w[1] for w in ws)) for ws in ([p.next for p in parts], [p.latest for p in parts])
+    ]
+    return Beacon(
+        "mix:" + "+".join(p.id for p in parts),
+        parts[0].number,
+        randomness,
+        {"parts": [p.round() for p in parts]},
+        trust,
+        windows,
+    )
 
 
 def local_chain(secret=b"\7" * 32):
