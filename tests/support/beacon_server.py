@@ -336,7 +336,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if isinstance(answer, dict) and fault in ANSWERS:
             answer = ANSWERS[fault](answer)
         elif fault == "drift" and isinstance(answer, dict) and "hcc" in answer:
-            answer["timestamp"] = str(int(answer["timestamp"]) + 100 * Handler.n_requests)
+            # Earlier with each question, so that a parent is before its child.
+            seconds = int(answer["timestamp"]) + 10**6 - 100 * (Handler.n_requests % 10**4)
+            answer["timestamp"] = str(seconds)
         elif fault in ("relabelled", "other-round", "other-chain"):
             answer = self.other_answer(fault, parts, request, answer)
         if request is not None:
