@@ -26,31 +26,32 @@ void vb_verification_options(vb_verification *v, vb_opt_table *t) {
     vb_trust_option_add(&v->b, t);
 }
 
-/* C in hex, or a commitment record, which must hold: a false one would refute honest receipts. */
-static vb_err read_commitment(vb_verification *v, vb_error *e) {
+/* A commitment record, which must hold: a false one would refute honest receipts. */
+static vb_err read_commitment_record(vb_verification *v, vb_error *e) {
     char *bytes = NULL;
     size_t n_bytes = 0;
+    vb_err err = vb_app_read_file(v->commitment, VB_COMMITMENT_BYTES_MAX, &bytes, &n_bytes, e);
+    if (err) {
+        return err;
+    }
+    if ((err = vb_commitment_decode(bytes, n_bytes, v->r, e)) ||
+        (err = vb_commitment_check(v->r, e))) {
+        vb_fail_in(e, err, "--commitment %s", v->commitment);
+    } else {
+        memcpy(v->expected_commitment, v->r->commitment, sizeof v->expected_commitment);
+    }
+    free(bytes);
+    vb_receipt_free(v->r);
+    return err;
+}
+
+static vb_err read_commitment(vb_verification *v, vb_error *e) {
+    vb_err err = VB_OK;
     if (!vb_hex_decode(v->commitment, v->expected_commitment, sizeof v->expected_commitment)) {
-        vb_receipt *r = malloc(sizeof *r);
-        if (!r) {
-            return vb_fail(e, VB_ENOMEM, "no memory for a commitment");
-        }
-        vb_receipt_init(r);
-        vb_err err = vb_app_read_file(v->commitment, VB_COMMITMENT_BYTES_MAX, &bytes, &n_bytes, e);
-        if (!err && ((err = vb_commitment_decode(bytes, n_bytes, r, e)) ||
-                     (err = vb_commitment_check(r, e)))) {
-            vb_fail_in(e, err, "--commitment %s", v->commitment);
-        }
-        memcpy(v->expected_commitment, r->commitment, sizeof r->commitment);
-        vb_receipt_free(r);
-        free(r);
-        free(bytes);
-        if (err) {
-            return err;
-        }
+        err = read_commitment_record(v, e);
     }
     v->expect.commitment = v->expected_commitment;
-    return VB_OK;
+    return err;
 }
 
 static vb_err read_prompt(vb_verification *v, vb_error *e) {

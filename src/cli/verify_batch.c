@@ -159,11 +159,12 @@ static vb_err verify_file(batch *b, vb_error *e) {
     size_t n_bytes = 0;
     vb_finding f;
     vb_error why = {VB_OK, ""};
-    vb_err err = vb_record_files_path(b->files, b->i, path, e);
+    vb_err err = vb_record_files_path(b->files, b->i, path, &why);
     if (err) {
-        return err;
+        snprintf(path, sizeof path, "(a path that is too long)");
+    } else {
+        err = vb_record_files_read(b->files, b->i, &bytes, &n_bytes, &why);
     }
-    err = vb_record_files_read(b->files, b->i, &bytes, &n_bytes, &why);
     if (err == VB_ECANCELLED) {
         b->stopped = true;
         return VB_OK;
