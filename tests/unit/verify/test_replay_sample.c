@@ -265,6 +265,43 @@ static void a_stopped_sample_is_nothing(void **state) {
     vb_receipt_free(&r);
 }
 
+/* Tokens that are followed give the text and the end that drawing them gave. */
+static void following_is_drawing_without_a_draw(void **state) {
+    (void)state;
+    static const char *const stops_at[] = {NULL, "e", " "};
+    for (size_t i = 0; i < 3; i++) {
+        vb_receipt r;
+        vb_stop_string stops[VB_STOP_STRINGS_MAX];
+        vb_generation_options o;
+        vb_generation *g;
+        vb_finish finish;
+        size_t n;
+        begin(&r, PROMPT, N, 2.0f);
+        if (stops_at[i]) {
+            stop_at(&r, stops_at[i], 1);
+        }
+        make(&r);
+        const vb_receipt_output *out = &r.outputs[0];
+        must(vb_receipt_generation(&r, model, tokenizer, stops, &o, &e));
+        must(vb_generation_open(&o, &g, &e));
+        assert_int_equal(vb_generation_follow(g, (uint32_t)o.n_vocab, &e), VB_EINVAL);
+        for (size_t t = 0; t < out->n_tokens; t++) {
+            assert_false(vb_generation_ended(g, &finish));
+            must(vb_generation_follow(g, out->tokens[t], &e));
+        }
+        assert_true(vb_generation_ended(g, &finish));
+        assert_int_equal(finish, out->finish);
+        const char *text = vb_generation_text(g, &n);
+        assert_int_equal(n, out->text.len);
+        assert_memory_equal(text, out->text.p, n);
+        const uint32_t *tokens = vb_generation_tokens(g, &n);
+        assert_int_equal(n, out->n_tokens);
+        assert_memory_equal(tokens, out->tokens, n * sizeof *tokens);
+        vb_generation_close(g);
+        vb_receipt_free(&r);
+    }
+}
+
 typedef struct positions {
     uint8_t leaves[2][N][32];
     size_t n, stop_after;
@@ -399,6 +436,7 @@ int main(void) {
         cmocka_unit_test(the_rest_is_checked_everywhere),
         cmocka_unit_test(other_tokens_of_the_same_text),
         cmocka_unit_test(a_stopped_sample_is_nothing),
+        cmocka_unit_test(following_is_drawing_without_a_draw),
         cmocka_unit_test(positions_are_handed_out),
         cmocka_unit_test(a_divergence_is_described),
         cmocka_unit_test(a_text_given_apart_gives_the_tokens),
