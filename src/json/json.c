@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 
 #include "base/limits.h"
 #include "json/jcs.h"
@@ -60,6 +61,21 @@ static vb_err check_canonical(const json_t *doc, const void *bytes, size_t n_byt
     return err;
 }
 
+/* Whether an allocation of this thread's has failed. jansson can take one for a fault of the text,
+ * or go on with less of a string; but to say that a receipt is bad for want of memory would be
+ * false. */
+static _Thread_local bool starved;
+
+static void *allocate(size_t n_bytes) {
+    void *p = malloc(n_bytes);
+    starved |= !p;
+    return p;
+}
+
+static void watch_allocations(void) {
+    json_set_alloc_funcs(allocate, free);
+}
+
 vb_err vb_json_parse_foreign(const void *bytes, size_t n_bytes, size_t max_bytes, json_t **out,
                              vb_error *e) {
     if (n_bytes > max_bytes) {
@@ -69,13 +85,17 @@ vb_err vb_json_parse_foreign(const void *bytes, size_t n_bytes, size_t max_bytes
     if (err) {
         return err;
     }
+    static once_flag once = ONCE_FLAG_INIT;
+    call_once(&once, watch_allocations);
+    starved = false;
     json_error_t je;
     json_t *doc = json_loadb(bytes, n_bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
+    if (starved) {
+        json_decref(doc);
+        return vb_fail(e, VB_ENOMEM, "no memory to parse JSON of %zu bytes", n_bytes);
+    }
     if (!doc) {
-        /* jansson does not always name a failed allocation; then it has no words either. */
-        bool oom = json_error_code(&je) == json_error_out_of_memory || !je.text[0];
-        return vb_fail(e, oom ? VB_ENOMEM : VB_EFORMAT, "not JSON: %s at byte %d",
-                       je.text[0] ? je.text : "no memory to parse it", je.position);
+        return vb_fail(e, VB_EFORMAT, "not JSON: %s at byte %d", je.text, je.position);
     }
     *out = doc;
     return VB_OK;
