@@ -174,10 +174,29 @@ static vb_err take_header(const json_t *block, vb_buf *headers, size_t *n, vb_er
     return err;
 }
 
-/* Those from number - 2 to the final block's, as many as a proof may have. */
+/* The block of the last header: the newest final one, or, for a round that the caller named, the
+ * first block from it on that trust knows to be final; a later one would add nothing for whoever
+ * has this trust, and old rounds are far from the newest. */
+static uint64_t last_block(const vb_ask *a, uint64_t number, const node_block *final) {
+    uint64_t last = final->number, chain_id = 0;
+    if (a->want.mode != VB_MODE_FIXED ||
+        vb_proof_chain_number(a->id, VB_BEACON_ETHEREUM, &chain_id, NULL)) {
+        return last;
+    }
+    for (size_t i = 0; i < a->trust->n_ethereum; i++) {
+        const vb_ethereum_pin *pin = &a->trust->ethereum[i];
+        if (pin->chain_id == chain_id && pin->number >= number && pin->number < last) {
+            last = pin->number;
+        }
+    }
+    return last;
+}
+
+/* Those from number - 2 to the last block's, as many as a proof may have. */
 static vb_err get_headers(vb_ask *a, uint64_t number, const node_block *final, vb_buf *headers,
                           size_t *n, vb_error *e) {
-    for (uint64_t i = number - BEFORE; i <= final->number && *n < VB_ETHEREUM_HEADERS_MAX; i++) {
+    const uint64_t last = last_block(a, number, final);
+    for (uint64_t i = number - BEFORE; i <= last && *n < VB_ETHEREUM_HEADERS_MAX; i++) {
         node_block b = {.json = NULL};
         vb_err err = VB_OK;
         if (i == final->number) {

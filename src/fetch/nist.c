@@ -99,7 +99,7 @@ static vb_err ask(vb_ask *a, vb_beacon_round *out, vb_error *e) {
     if (!err && a->want.mode != VB_MODE_FIXED) {
         err = neighbour(a, &r, &steps, e);
     }
-    if (!err && steps && r.round > 1 && r.round < UINT64_MAX) {
+    if (!err && ((steps > 0 && r.round < UINT64_MAX) || (steps < 0 && r.round > 1))) {
         const uint64_t index = steps > 0 ? r.round + 1 : r.round - 1;
         vb_beacon_round_free(&r);
         err = by_index(a, index, e);

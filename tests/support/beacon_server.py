@@ -217,7 +217,8 @@ BROKEN = {"closes", "slow", "drip", "redirect", "gigabytes", "declared", "header
 # Others: "status-N"; "v1" and "v2" (that version of drand's API only); "late-N" (HTTP 404, or null,
 # for the first N requests); "relabelled" (another round's content under the number that was asked
 # for); "other-round" (another round, as such); "other-chain" (of the other drand chain; another
-# eth_chainId); "drift" (a block's time is another whenever it is asked for); "rpc-error"; "good"
+# eth_chainId); "drift" (a block's time is another whenever it is asked for);
+# "earlier" and "later" (the pulse beside the one of a time); "rpc-error"; "good"
 # (none).
 FAULTS = set(ANSWERS) | BROKEN
 
@@ -335,6 +336,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return answer.encode(), "text/plain"
         if isinstance(answer, dict) and fault in ANSWERS:
             answer = ANSWERS[fault](answer)
+        elif fault in ("earlier", "later") and "time" in parts:
+            index = answer["pulse"]["pulseIndex"] + (1 if fault == "later" else -1)
+            answer = {"pulse": next(p for p in self.server.chains.pulses if p["pulseIndex"] == index)}
         elif fault == "drift" and isinstance(answer, dict) and "hcc" in answer:
             # Earlier with each question, so that a parent is before its child.
             seconds = int(answer["timestamp"]) + 10**6 - 100 * (Handler.n_requests % 10**4)
