@@ -525,6 +525,9 @@ static vb_err forward(const vb_model *m, vb_workspace *w, const vb_batch_item *i
         e->code = VB_OK;
     }
     vb_err err = lay_out(w, items, n_items, &n, &n_spans, e);
+    for (size_t i = 0; i < n_items && !err; i++) {
+        err = vb_session_make_room(items[i].session, items[i].n_tokens, e);
+    }
     if (err || n == 0) {
         return err;
     }

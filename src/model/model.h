@@ -64,7 +64,8 @@ uint64_t vb_model_decode_bytes(const vb_model *m); /* weights one decode step re
 /* Bytes that a session of ctx_tokens needs; 0 on overflow. */
 uint64_t vb_session_bytes(const vb_model_config *c, size_t ctx_tokens);
 
-/* ctx_tokens: 1 .. the model's own limit. Memory is checked before it is asked for. */
+/* ctx_tokens: 1 .. the model's own limit. Memory is checked before it is asked for. Sessions that
+ * share memory and computed tokens: kv_pool.h. */
 VB_MUST_CHECK vb_err vb_session_open(const vb_model *m, size_t ctx_tokens, vb_session **out,
                                      vb_error *e);
 void vb_session_close(vb_session *s);
@@ -92,7 +93,7 @@ typedef vb_err (*vb_logits_fn)(void *user, size_t item, size_t index, const floa
 
 /* One forward pass over all items (each session at most once; tokens in all <= the workspace's
  * maximum). On an error the sessions' lengths are as before. VB_ENONFINITE names layer and
- * tensor; VB_ELIMIT a full session; VB_EINVAL a token outside the vocabulary. */
+ * tensor; VB_ELIMIT a full session or KV cache; VB_EINVAL a token outside the vocabulary. */
 VB_MUST_CHECK vb_err vb_forward(const vb_model *m, vb_workspace *w, const vb_batch_item *items,
                                 size_t n_items, vb_logits_fn on_logits, void *user, vb_error *e);
 
