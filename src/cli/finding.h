@@ -11,7 +11,7 @@ typedef struct vb_finding {
     vb_record_kind kind;
     vb_verdict verdict;
     vb_reason reason;
-    char detail[VB_CHECK_DETAIL_BYTES]; /* of the check that gave the reason; printable ASCII */
+    char detail[VB_CHECK_DETAIL_BYTES]; /* of the check that gave the reason; printable */
     bool readable;                      /* the members below are set */
     bool signed_by_key; /* by server_key, which can therefore not disown the record */
     uint8_t server_key[VB_ED25519_PUBLIC_BYTES], commitment[VB_SHA256_BYTES];
