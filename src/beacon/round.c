@@ -8,13 +8,29 @@
 static const char format[] = "verbatim.round/1";
 static const char *const names[] = {"format", "id", "proof", "randomness", "round", NULL};
 
+/* Numbers in a proof are integers, as in all of a receipt but its reals. Depth is the parser's. */
+static bool has_fraction(const json_t *v) {
+    json_t *item, *tree = (json_t *)(uintptr_t)v; /* iteration changes nothing */
+    const char *key;
+    size_t i;
+    bool found = json_is_real(v);
+    json_array_foreach(tree, i, item) {
+        found = found || has_fraction(item);
+    }
+    json_object_foreach(tree, key, item) {
+        found = found || has_fraction(item);
+    }
+    return found;
+}
+
 static void read_proof(vb_fields *f, vb_beacon_round *r) {
     const json_t *v = vb_field(f, "proof");
     if (!v || json_is_null(v)) {
         return;
     }
-    if (!json_is_object(v)) {
-        vb_field_fail(f, VB_EFORMAT, "proof", "expected an object or null");
+    if (!json_is_object(v) || has_fraction(v)) {
+        vb_field_fail(f, VB_EFORMAT, "proof",
+                      "expected null, or an object whose numbers are integers up to 2^53");
         return;
     }
     vb_err err = vb_proof_set(r, v, NULL);
