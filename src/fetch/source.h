@@ -56,8 +56,8 @@ typedef struct vb_source_want {
 VB_MUST_CHECK vb_err vb_source_get(vb_source *s, const vb_source_want *want, vb_beacon_round *out,
                                    vb_error *e);
 
-/* The newest round that can be had now (for `beacon get` and `watch`): its proof is checked, its age
- * is not, as a private chain may be slow. */
+/* The newest round that can be had now (for `beacon get` and `watch`): its proof is checked, its
+ * age is not, as a private chain may be slow. */
 VB_MUST_CHECK vb_err vb_source_newest(vb_source *s, uint32_t wait_ms, vb_beacon_round *out,
                                       vb_error *e);
 
