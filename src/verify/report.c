@@ -374,6 +374,32 @@ static vb_err write_verdict(const vb_report *rep, vb_buf *out) {
     return err;
 }
 
+/* A line a check, its grade below it; the checks that were not made are named together. */
+static vb_err write_checks(const vb_report *rep, vb_buf *out) {
+    vb_err err = VB_OK;
+    int n_missing = 0;
+    for (int i = 0; i < VB_CHECK_COUNT && !err; i++) {
+        const vb_check *c = &rep->checks[i];
+        n_missing += c->status == VB_CHECK_MISSING;
+        if (c->status == VB_CHECK_MISSING || (c->status == VB_CHECK_SKIP && !c->detail[0])) {
+            continue;
+        }
+        err = vb_buf_printf(out, "%-8s %-20s %s\n", vb_check_status_name(c->status),
+                            vb_check_name((vb_check_id)i), c->detail);
+        if (!err && c->grade[0]) {
+            err = vb_buf_printf(out, "%-8s %-20s %s\n", "", "", c->grade);
+        }
+    }
+    for (int i = 0, n = 0; i < VB_CHECK_COUNT && n_missing && !err; i++) {
+        if (rep->checks[i].status == VB_CHECK_MISSING) {
+            n++;
+            err = vb_buf_printf(out, "%s%s%s", n == 1 ? "missing  not made: " : ", ",
+                                vb_check_name((vb_check_id)i), n == n_missing ? "\n" : "");
+        }
+    }
+    return err;
+}
+
 vb_err vb_report_write_text(const vb_report *rep, vb_buf *out, vb_error *e) {
     vb_err err = VB_OK;
     if (rep->have_receipt) {
@@ -384,14 +410,8 @@ vb_err vb_report_write_text(const vb_report *rep, vb_buf *out, vb_error *e) {
         vb_hex_encode(rep->server_key, sizeof rep->server_key, key);
         err = vb_buf_printf(out, "receipt    %s\nmodel      %s\nserver key %s\n", id, model, key);
     }
-    for (int i = 0; i < VB_CHECK_COUNT && !err; i++) {
-        const vb_check *c = &rep->checks[i];
-        if (c->status == VB_CHECK_SKIP && !c->detail[0]) {
-            continue;
-        }
-        err = vb_buf_printf(out, "%-8s %-20s %s%s%s%s\n", vb_check_status_name(c->status),
-                            vb_check_name((vb_check_id)i), c->detail, c->grade[0] ? " [" : "",
-                            c->grade, c->grade[0] ? "]" : "");
+    if (!err) {
+        err = write_checks(rep, out);
     }
     if (!err && rep->divergence.known) {
         err = write_divergence(&rep->divergence, out);
