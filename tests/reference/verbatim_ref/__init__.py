@@ -1,4 +1,4 @@
-"""A second implementation of Verbatim's arithmetic, written from spec/ alone.
+"""A second implementation of Verbatim's arithmetic, receipts and beacons, written from spec/ alone.
 
 It shares no code, no constants file and no build with the C engine: the two agree only
 because the text that both follow says so. It is made to be read and checked, not to be fast.

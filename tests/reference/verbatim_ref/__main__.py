@@ -76,7 +76,10 @@ def _verdict(verdict, reason):
 
 
 def _trust(args):
-    return trust.Trust(strict.loads(_read(args.trust)) if args.trust else None)
+    try:
+        return trust.Trust(strict.loads(_read(args.trust)) if args.trust else None)
+    except strict.BadForm as e:
+        sys.exit(f"{args.trust}: {e}")
 
 
 def _check(args):
@@ -84,7 +87,11 @@ def _check(args):
 
 
 def _beacon(args):
-    b, roots = beacons.read_file(_read(args.round)), _trust(args)
+    roots = _trust(args)
+    try:
+        b = beacons.read_file(_read(args.round))
+    except strict.BadForm:
+        _verdict(receipt_check.UNVERIFIABLE, "unreadable")
     _verdict(*receipt_check.beacon_verdict(b, beacons.check(b, roots), roots))
 
 

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 
+from .mutants_receipts import RECEIPTS
+
 # (kind that must fail, file, expression, its replacement)
 MUTANTS = [
     ("exp", "funcs.py", "p = p * r + c\n    y =",
@@ -111,13 +113,16 @@ MUTANTS = [
     ("sampling", "sampling.py", "(i for i in range(len(w)) if w[i] > 0)", "range(len(w))"),
     ("sampling", "sampling.py", "key = (begin + len(s), begin, which)",
      "key = (begin, begin + len(s), which)"),
-]
+] + RECEIPTS
 
 _CHECK = """
 import sys
-from verbatim_ref import sampling_vectors, vectors
+from verbatim_ref import sampling_vectors, second, vectors
 kind, folder = sys.argv[1:]
-if kind == "sampling":
+if kind.startswith("receipts/"):
+    file, _, prefix = kind[9:].partition(":")
+    failed = not second.agrees(folder + "/receipts", file + ".json", prefix)
+elif kind == "sampling":
     failed = sampling_vectors.check_file(folder + "/sampling.json")[1]
 else:
     failed = vectors.check_file(folder + "/" + kind + ".json", vectors.kinds([folder]))[1]

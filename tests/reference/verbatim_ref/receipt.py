@@ -1,6 +1,6 @@
 """Replays a receipt from the text of the specification alone: canonical form, commitment, both
 signatures, seed, every token, the trace. For receipts that hold their prompt's tokens and whose
-seed the caller gave (mode fixed). Reading one strictly is the engine's task, not this package's.
+seed the caller gave (mode fixed). What is checked without a model, strictly, is receipt_check's.
 """
 
 import json

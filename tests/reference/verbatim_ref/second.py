@@ -78,6 +78,13 @@ def _compare(what, cases, expected, judge):
     return n, failed
 
 
+def agrees(folder, file, prefix):
+    """Whether the second implementation judges the cases of one file of receipts as stated: those whose
+    name begins so, of which there is one at least."""
+    found = [c for name, c in _cases(folder) if name == file and c["name"].startswith(prefix)]
+    return bool(found) and all(_receipt_verdict(c) == (c["verdict"], c["reason"]) for c in found)
+
+
 def _goldens(root):
     for path in sorted(glob.glob(os.path.join(root, "tests", "unit", "receipt", "golden_*.json"))):
         with open(path, "rb") as f:

@@ -1,6 +1,7 @@
 """Beacons of our own: chains, validators, blocks and a certificate whose secrets are known, so that vectors
 can hold genuine rounds and every kind of false one. Each make_* gives a Beacon; nothing here is random."""
 
+import copy
 import hashlib
 
 from verbatim_ref import beacons, rlp, rsa, secp256k1
@@ -257,6 +258,14 @@ def make_nist(key, index=77, chain="9", t=NIST_T, **members):
     period = pulse["period"]
     windows = ((max(t - period, 0), t), (t, t + period))
     return Beacon("nist:" + chain, index, output, proof, {"nist": [key.id]}, windows)
+
+
+def with_nist_signature(b, signature):
+    """The round with another signature and the output that follows from it."""
+    proof = copy.deepcopy(b.proof)
+    output = hashlib.sha512(_nist_message(proof["pulse"]) + signature).digest()
+    proof["pulse"].update(signatureValue=signature.hex(), outputValue=output.hex())
+    return Beacon(b.id, b.number, output, proof, b.trust, (b.next, b.latest))
 
 
 def make_mix(*parts):
