@@ -34,6 +34,7 @@ static vb_err start_fetching(attempt *x, vb_error *e) {
     const vb_receipt_request *q = &x->r->request;
     x->want = (vb_source_want){
         .mode = q->mode, .time_ms = q->issued_at_ms, .round = q->round, .wait_ms = x->o->wait_ms};
+    vb_source_stop(x->o->source, false);
     int bad = pthread_create(&x->thread, NULL, fetch, x);
     if (bad) {
         return vb_fail(e, VB_ENOMEM, "cannot start a thread: %s", strerror(bad));
@@ -42,11 +43,8 @@ static vb_err start_fetching(attempt *x, vb_error *e) {
     return VB_OK;
 }
 
-/* Waits for the thread; its round goes into the receipt. */
+/* Ends the thread; its round goes into the receipt. */
 static vb_err join_fetch(attempt *x, vb_error *e) {
-    if (!atomic_load(&x->fetched) && x->o->on_wait) {
-        x->o->on_wait(x->o->user, x->r);
-    }
     pthread_join(x->thread, NULL);
     x->fetching = false;
     if (x->fetch_err) {
@@ -96,6 +94,9 @@ static vb_err make_commitment(attempt *x, vb_error *e) {
 static vb_err before_draw(void *user, vb_generation *g, vb_error *e) {
     attempt *x = user;
     uint8_t seed[VB_SHA256_BYTES];
+    if (x->fetching && !atomic_load(&x->fetched) && x->o->on_wait) {
+        x->o->on_wait(x->o->user, x->r);
+    }
     vb_err err = x->fetching ? join_fetch(x, e) : VB_OK;
     if (!err && !(err = vb_receipt_seed(x->r, 0, seed, e))) {
         vb_generation_set_seed(g, seed);
@@ -137,6 +138,7 @@ static vb_err generate(attempt *x, vb_generate_stats *stats, vb_error *e) {
     if (err && x->fetching) {
         /* The error is the beacon's when it is why the prefill was ended. */
         const bool ended_it = atomic_load(&x->fetched) && x->fetch_err;
+        vb_source_stop(o->source, true);
         vb_err joined = join_fetch(x, ended_it ? e : NULL);
         err = ended_it ? joined : err;
     }

@@ -1,6 +1,7 @@
 #include "fetch/source.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,9 @@ struct vb_source {
     size_t n_parts; /* 1 unless it is a mix */
     vb_outside outside;
     vb_real_outside real; /* http is NULL with an outside of others */
+    bool (*keep_going)(void *user);
+    void *user;
+    atomic_bool stopped;
 };
 
 static vb_err add_endpoint(part *p, const char *url, vb_error *e) {
@@ -148,17 +152,22 @@ vb_err vb_source_open_with(const vb_source_options *o, const vb_outside *outside
     return VB_OK;
 }
 
+static bool keep_going(void *user) {
+    vb_source *s = user;
+    return !atomic_load(&s->stopped) && (!s->keep_going || s->keep_going(s->user));
+}
+
 vb_err vb_source_open(const vb_source_options *o, vb_source **out, vb_error *e) {
-    const vb_http_options http = {.total_ms = o->request_ms,
-                                  .ca_file = o->ca_file,
-                                  .keep_going = o->keep_going,
-                                  .user = o->user};
     const vb_outside none = {.user = NULL};
     vb_source *s = NULL;
     vb_err err = vb_source_open_with(o, &none, &s, e);
     if (err) {
         return err;
     }
+    s->keep_going = o->keep_going;
+    s->user = o->user;
+    const vb_http_options http = {
+        .total_ms = o->request_ms, .ca_file = o->ca_file, .keep_going = keep_going, .user = s};
     err = vb_outside_open(&http, &s->real, &s->outside, e);
     if (err) {
         vb_source_close(s);
@@ -179,6 +188,10 @@ void vb_source_close(vb_source *s) {
     }
     vb_http_close(s->real.http);
     free(s);
+}
+
+void vb_source_stop(vb_source *s, bool stop) {
+    atomic_store(&s->stopped, stop);
 }
 
 const char *vb_source_id(const vb_source *s) {

@@ -39,6 +39,10 @@ typedef struct vb_source_options {
 VB_MUST_CHECK vb_err vb_source_open(const vb_source_options *o, vb_source **out, vb_error *e);
 void vb_source_close(vb_source *s); /* NULL is allowed */
 
+/* With true: what another thread waits for, and whatever is asked for later, ends with
+ * VB_ECANCELLED, until it is called with false. From any thread. */
+void vb_source_stop(vb_source *s, bool stop);
+
 /* The full id, as the commitment names it; borrowed. */
 const char *vb_source_id(const vb_source *s);
 
