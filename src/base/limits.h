@@ -25,6 +25,8 @@
 #define VB_MODEL_CTX_TOKENS_MAX (1u << 22) /* tokens */
 #define VB_BATCH_TOKENS_MAX 512u           /* tokens of one forward pass */
 #define VB_THREADS_MAX 1024u               /* threads of one forward pass */
+#define VB_SEQUENCES_MAX 4096u             /* sequences that a scheduler runs at once */
+#define VB_QUEUE_MAX 65536u                /* requests that wait for it */
 
 /* Tokenizer */
 #define VB_TOKEN_BYTES_MAX 65536u             /* one vocabulary entry, bytes */

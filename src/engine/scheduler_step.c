@@ -1,0 +1,230 @@
+/*
+ * One step: who takes part, the pass, and what its logits lead to. A pass that fails is repeated
+ * item by item, so that only the sequences whose own numbers fail end with the error.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/system.h"
+#include "engine/scheduler_internal.h"
+
+enum { PROMPTS_TURN = 4 }; /* each so many-th step that decoding would fill is the prompts' */
+
+/* ---- the prefix cache ---- */
+
+/* Tokens of page i of a sequence: the prompt's, then those that were drawn. */
+static void page_tokens(const vb_sequence *q, size_t page, uint32_t out[VB_ATTN_CHUNK]) {
+    const vb_generation_options *o = &q->of->r.choices[q->choice];
+    size_t n_drawn;
+    const uint32_t *drawn = vb_generation_tokens(q->generation, &n_drawn);
+    for (size_t i = 0; i < VB_ATTN_CHUNK; i++) {
+        const size_t at = page * VB_ATTN_CHUNK + i;
+        VB_ASSERT(at < o->n_prompt + n_drawn);
+        out[i] = at < o->n_prompt ? o->prompt[at] : drawn[at - o->n_prompt];
+    }
+}
+
+/* Pages that have become full since the last step. */
+static void cache_pages(vb_scheduler *s, vb_sequence *q) {
+    uint32_t tokens[VB_ATTN_CHUNK];
+    while (s->cache && vb_session_length(q->session) / VB_ATTN_CHUNK > q->place.n_pages) {
+        page_tokens(q, q->place.n_pages, tokens);
+        vb_prefix_cache_add(s->cache, &q->place, q->session, tokens);
+    }
+}
+
+void vb_scheduler_adopt(vb_scheduler *s, vb_scheduled *x) {
+    vb_sequence *q = &x->choices[0];
+    const vb_generation_options *o = &x->r.choices[0];
+    size_t at = vb_session_length(q->session);
+    /* The last token of a prompt is always computed: its logits are wanted. */
+    while (s->cache && at == q->place.n_pages * VB_ATTN_CHUNK && at + VB_ATTN_CHUNK < o->n_prompt &&
+           vb_prefix_cache_adopt(s->cache, &q->place, q->session, o->prompt + at)) {
+        at += VB_ATTN_CHUNK;
+        x->n_cached += VB_ATTN_CHUNK;
+    }
+}
+
+/* Idle pages make room; what is admitted always fits. */
+static void make_room(vb_scheduler *s, size_t n_pages) {
+    const bool is_there = s->cache ? vb_prefix_cache_make_room(s->cache, n_pages)
+                                   : vb_kv_pool_free_pages(s->pool) >= n_pages;
+    VB_ASSERT(is_there);
+}
+
+/* ---- draws ---- */
+
+static void show_text(vb_sequence *q) {
+    const vb_scheduler_request *r = &q->of->r;
+    size_t n;
+    const char *text = vb_generation_text(q->generation, &n);
+    if (n > q->shown) {
+        if (r->on_text) {
+            r->on_text(r->user, q->choice, text + q->shown, n - q->shown);
+        }
+        q->shown = n;
+    }
+}
+
+static void draw(vb_scheduler *s, vb_sequence *q, const float *logits) {
+    const vb_scheduler_request *r = &q->of->r;
+    q->has_drawn = true;
+    q->err = vb_generation_step(q->generation, logits, &q->drawn, &q->error);
+    if (q->err) {
+        return;
+    }
+    s->counts.tokens++;
+    if (r->on_token) {
+        r->on_token(r->user, q->choice, q->drawn, logits, q->generation);
+    }
+    show_text(q);
+}
+
+/* After a draw: the sequence is over, or decodes on. */
+static void settle(vb_scheduler *s, vb_sequence *q) {
+    q->token = q->drawn;
+    q->has_drawn = false;
+    if (q->err || vb_generation_ended(q->generation, NULL)) {
+        vb_scheduler_end_sequence(s, q);
+    }
+}
+
+void vb_scheduler_begin_decoding(vb_scheduler *s, vb_scheduled *x) {
+    vb_sequence *first = &x->choices[0];
+    const size_t n = x->r.n_choices;
+    const bool copies = vb_session_length(first->session) % VB_ATTN_CHUNK != 0;
+    x->phase = VB_PHASE_DECODING;
+    for (size_t i = 0; i < n; i++) {
+        vb_sequence *q = &x->choices[i];
+        vb_generation_set_seed(q->generation, q->seed);
+        draw(s, q, x->logits);
+        if (i > 0 && !q->err && !vb_generation_ended(q->generation, NULL)) {
+            make_room(s, copies);
+            q->place = first->place;
+            q->err = vb_session_fork(first->session, q->ctx_tokens, &q->session, &q->error);
+        }
+        vb_line_add(&s->decoding, q);
+    }
+    free(x->logits);
+    x->logits = NULL;
+    /* The first choice comes last: with it the request may be gone. */
+    for (size_t i = n; i-- > 0;) {
+        settle(s, &x->choices[i]);
+    }
+}
+
+/* ---- who takes part ---- */
+
+static bool is_turn_of_prompts(vb_scheduler *s) {
+    if (s->prompts.n == 0 || s->decoding.n < s->o.batch_tokens) {
+        return false;
+    }
+    return ++s->full_steps % PROMPTS_TURN == 0;
+}
+
+/* Fills items and parts of a step; returns how many. */
+static size_t choose(vb_scheduler *s) {
+    size_t n = 0, left = s->o.batch_tokens, served = 0;
+    if (!is_turn_of_prompts(s)) {
+        for (; n < s->decoding.n && left; n++, left--) {
+            vb_sequence *q = s->decoding.items[n];
+            s->items[n] = (vb_batch_item){q->session, &q->token, 1, 0};
+            s->parts[n] = (vb_step_part){q, false};
+        }
+        vb_line_rotate(&s->decoding, n);
+    }
+    for (; served < s->prompts.n && left; served++, n++) {
+        vb_scheduled *x = s->prompts.items[served];
+        const vb_generation_options *o = &x->r.choices[0];
+        vb_scheduler_adopt(s, x); /* another may have computed it meanwhile */
+        const size_t at = vb_session_length(x->choices[0].session), rest = o->n_prompt - at;
+        const size_t size = rest < left ? rest : left;
+        s->items[n] = (vb_batch_item){x->choices[0].session, o->prompt + at, size,
+                                      size == rest ? size - 1 : size};
+        s->parts[n] = (vb_step_part){&x->choices[0], true};
+        left -= size;
+    }
+    vb_line_rotate(&s->prompts, served);
+    return n;
+}
+
+/* ---- the pass ---- */
+
+typedef struct pass {
+    vb_scheduler *s;
+    size_t first; /* item 0 of the pass is this one of the step */
+} pass;
+
+/* When a pass is repeated, what was drawn in it stays. */
+static vb_err on_logits(void *user, size_t item, size_t index, const float *logits) {
+    const pass *p = user;
+    const vb_step_part *part = &p->s->parts[p->first + item];
+    vb_sequence *q = part->sequence;
+    (void)index;
+    if (part->is_prompt) {
+        memcpy(q->of->logits, logits, p->s->n_vocab * sizeof *logits);
+    } else if (!q->has_drawn) {
+        draw(p->s, q, logits);
+    }
+    return VB_OK;
+}
+
+static void compute(vb_scheduler *s, size_t n) {
+    pass all = {s, 0};
+    vb_error error;
+    size_t n_pages = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t length = vb_session_length(s->items[i].session);
+        n_pages +=
+            vb_scheduler_pages_of(length + s->items[i].n_tokens) - vb_scheduler_pages_of(length);
+    }
+    make_room(s, n_pages);
+    s->counts.steps++;
+    if (!vb_forward(s->o.model, s->workspace, s->items, n, on_logits, &all, &error)) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        vb_sequence *q = s->parts[i].sequence;
+        pass one = {s, i};
+        vb_err err = vb_forward(s->o.model, s->workspace, &s->items[i], 1, on_logits, &one, &error);
+        if (err) {
+            q->err = err;
+            q->error = error;
+        }
+    }
+}
+
+static void finish_prompt_part(vb_scheduler *s, vb_sequence *q) {
+    vb_scheduled *x = q->of;
+    if (q->err) {
+        vb_scheduler_end_request(s, x, q->err, &q->error);
+        return;
+    }
+    cache_pages(s, q);
+    if (vb_session_length(q->session) == x->r.choices[0].n_prompt) {
+        x->phase = VB_PHASE_PARKED;
+        x->prompt_ns = vb_clock_ns();
+        s->counts.prompt_tokens += x->r.choices[0].n_prompt;
+        s->counts.prompt_tokens_cached += x->n_cached;
+        vb_line_remove(&s->prompts, x);
+    }
+}
+
+void vb_scheduler_step(vb_scheduler *s) {
+    const size_t n = choose(s);
+    if (n == 0) {
+        return;
+    }
+    compute(s, n);
+    for (size_t i = 0; i < n; i++) {
+        vb_sequence *q = s->parts[i].sequence;
+        if (s->parts[i].is_prompt) {
+            finish_prompt_part(s, q);
+        } else {
+            if (!q->err) {
+                cache_pages(s, q);
+            }
+            settle(s, q);
+        }
+    }
+}
