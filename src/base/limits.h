@@ -75,4 +75,23 @@
 #define VB_HTTP_TOTAL_MS 10000u
 #define VB_ENDPOINTS_MAX 16u
 
+/* Constraints on an answer's text */
+#define VB_CONSTRAINT_BYTES_MAX (1u << 18)     /* a constraint in canonical JSON, bytes */
+#define VB_GRAMMAR_DEPTH_MAX 32u               /* nested objects and arrays of an answer */
+#define VB_GRAMMAR_SCHEMAS_MAX 8192u           /* schemas, and values of enum, that are reachable */
+#define VB_GRAMMAR_ALTERNATIVES_MAX (1u << 16) /* of all schemas together */
+#define VB_GRAMMAR_LITERALS_MAX (1u << 17)     /* names and values that are written out */
+#define VB_GRAMMAR_PROPERTIES_MAX 256u         /* listed in one object */
+#define VB_GRAMMAR_LIVE_MAX 256u               /* alternatives that one text can still be */
+#define VB_GRAMMAR_SETS_MAX 4096u              /* sets of alternatives that texts can lead to */
+#define VB_GRAMMAR_STEPS_MAX (1u << 22)        /* of compiling a constraint */
+#define VB_GRAMMAR_COUNT_MAX 65536u            /* minItems, maxLength and the like */
+#define VB_GRAMMAR_DIGITS_MAX 18u              /* of a number's whole part, and of its fraction */
+#define VB_GRAMMAR_EXPONENT_DIGITS_MAX 2u
+#define VB_GRAMMAR_INDENT_MAX 64u    /* spaces after a line feed */
+#define VB_GRAMMAR_CHOICES_MAX 1024u /* texts of a choice */
+#define VB_GRAMMAR_CHOICE_BYTES_MAX 4096u
+#define VB_GRAMMAR_TOKEN_BYTES_MAX 1024u /* longer tokens are never allowed */
+#define VB_GRAMMAR_MASKS_MAX 32u         /* masks that a sequence keeps */
+
 #endif
