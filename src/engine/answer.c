@@ -43,12 +43,16 @@ static vb_err start_fetching(attempt *x, vb_error *e) {
     return VB_OK;
 }
 
+/* The round could not be had, and nobody asked for that. The thread is done. */
+static bool beacon_is_why(const attempt *x) {
+    return x->fetch_err && x->fetch_err != VB_ECANCELLED;
+}
+
 /* Ends the thread; its round goes into the receipt. */
 static vb_err join_fetch(attempt *x, vb_error *e) {
     pthread_join(x->thread, NULL);
     x->fetching = false;
     if (x->fetch_err) {
-        x->beacon_failed = x->fetch_err != VB_ECANCELLED;
         if (e) {
             *e = x->fetch_error;
         }
@@ -97,8 +101,12 @@ static vb_err before_draw(void *user, vb_generation *g, vb_error *e) {
     if (x->fetching && !atomic_load(&x->fetched) && x->o->on_wait) {
         x->o->on_wait(x->o->user, x->r);
     }
-    vb_err err = x->fetching ? join_fetch(x, e) : VB_OK;
-    if (!err && !(err = vb_receipt_seed(x->r, 0, seed, e))) {
+    vb_err err = VB_OK;
+    if (x->fetching && (err = join_fetch(x, e))) {
+        x->beacon_failed = beacon_is_why(x);
+        return err;
+    }
+    if (!(err = vb_receipt_seed(x->r, 0, seed, e))) {
         vb_generation_set_seed(g, seed);
     }
     return err;
@@ -137,10 +145,10 @@ static vb_err generate(attempt *x, vb_generate_stats *stats, vb_error *e) {
     vb_err err = vb_generate(&run, stats, e);
     if (err && x->fetching) {
         /* The error is the beacon's when it is why the prefill was ended. */
-        const bool ended_it = atomic_load(&x->fetched) && x->fetch_err;
+        x->beacon_failed = atomic_load(&x->fetched) && beacon_is_why(x);
         vb_source_stop(o->source, true);
-        vb_err joined = join_fetch(x, ended_it ? e : NULL);
-        err = ended_it ? joined : err;
+        vb_err joined = join_fetch(x, x->beacon_failed ? e : NULL);
+        err = x->beacon_failed ? joined : err;
     }
     if (err) {
         return err;

@@ -300,6 +300,9 @@ static vb_err wait_until_due(vb_source *s, const part *p, const search *q, vb_er
                            p->id, due_ms - now, q->want.wait_ms);
         }
         err = s->outside.sleep_ms(s->outside.user, due_ms - now, e);
+        if (!err && atomic_load(&s->stopped)) {
+            err = vb_fail(e, VB_ECANCELLED, "%s: cancelled", p->id);
+        }
     }
     return err;
 }
@@ -315,6 +318,9 @@ static vb_err get_part(vb_source *s, part *p, const search *q, vb_beacon_round *
     }
     const size_t first = p->first;
     for (size_t turn = 0; left_ms(s, q) > TIME_LEFT_MS; turn++) {
+        if (atomic_load(&s->stopped)) {
+            return vb_fail(e, VB_ECANCELLED, "%s: cancelled", p->id);
+        }
         const size_t i = (first + turn) % p->n;
         bool not_yet = false;
         err = ask_endpoint(s, p, &p->endpoints[i], q, &not_yet, out);

@@ -113,10 +113,21 @@ static vb_err read_request_beacon(const vb_fields *request, vb_receipt_request *
     return f.err;
 }
 
+/* The place of what an answer's text may be held to (a JSON schema): this version has nothing there. */
+static void read_constraint(vb_fields *f) {
+    const json_t *v = vb_field(f, "constraint");
+    if (json_is_object(v)) {
+        vb_field_fail(f, VB_EUNSUPPORTED, "constraint", "this version has none");
+    } else if (v && !json_is_null(v)) {
+        vb_field_fail(f, VB_EFORMAT, "constraint", "expected null or an object");
+    }
+}
+
 vb_err vb_read_request(const vb_fields *doc, vb_receipt_request *q) {
     vb_fields f = vb_fields_member(doc, "request", vb_names_request);
     vb_field_name(&f, "arithmetic", 1, q->arithmetic, sizeof q->arithmetic);
     vb_field_u32(&f, "choices", 1, VB_CHOICES_MAX, &q->n_choices);
+    read_constraint(&f);
     vb_field_u32(&f, "ctx_tokens", 1, VB_MODEL_CTX_TOKENS_MAX, &q->ctx_tokens);
     vb_field_decimal(&f, "issued_at_ms", 0, VB_ISSUED_AT_MS_MAX, &q->issued_at_ms);
     vb_field_u32(&f, "max_tokens", 1, VB_MODEL_CTX_TOKENS_MAX, &q->max_tokens);

@@ -79,6 +79,7 @@ json_t *vb_build_request(vb_build *b, const vb_receipt_request *q) {
     vb_build_put(b, o, "ctx_tokens", vb_build_number(q->ctx_tokens));
     vb_build_put(b, o, "choices", vb_build_number(q->n_choices));
     vb_build_put(b, o, "stop", stop(b, q));
+    vb_build_put(b, o, "constraint", json_null());
     vb_build_put(b, o, "nonce", json_string(q->nonce));
     vb_build_put(b, o, "beacon", request_beacon(b, q));
     vb_build_put(b, o, "seed", q->has_seed ? vb_build_decimal(q->seed) : json_null());

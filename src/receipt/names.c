@@ -15,7 +15,7 @@ const char *const vb_names_output[] = {"finish_reason", "seed",       "text", "t
 const char *const vb_names_prompt[] = {"date", "kind",   "messages", "template_sha256",
                                        "text", "tokens", NULL};
 const char *const vb_names_request[] = {
-    "arithmetic",    "beacon",        "choices",      "ctx_tokens",
+    "arithmetic",    "beacon",        "choices",      "constraint", "ctx_tokens",
     "issued_at_ms",  "max_tokens",    "model_sha256", "nonce",
     "prompt_sha256", "prompt_tokens", "sampling",     "seed",
     "sequence",      "server_key",    "stop",         NULL};

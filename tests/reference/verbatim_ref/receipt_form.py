@@ -73,11 +73,15 @@ def _request_beacon(value, seed):
 
 
 def _request(value):
-    (arithmetic, model, prompt, prompt_tokens, sampling, max_tokens, ctx_tokens, choices, stop, nonce, beacon, seed,
-     issued, sequence, key) = members(
+    (arithmetic, model, prompt, prompt_tokens, sampling, max_tokens, ctx_tokens, choices, stop, constraint, nonce,
+     beacon, seed, issued, sequence, key) = members(
         value, "arithmetic", "model_sha256", "prompt_sha256", "prompt_tokens", "sampling", "max_tokens", "ctx_tokens",
-        "choices", "stop", "nonce", "beacon", "seed", "issued_at_ms", "sequence", "server_key")
+        "choices", "stop", "constraint", "nonce", "beacon", "seed", "issued_at_ms", "sequence", "server_key")
     name(arithmetic, 1)
+    if isinstance(constraint, dict):
+        raise Unsupported("a constraint")
+    if constraint is not None:
+        raise BadForm("neither null nor an object")
     for digest in (model, prompt, key):
         hexadecimal(digest, 32)
     for count in (prompt_tokens, max_tokens, ctx_tokens):

@@ -119,8 +119,8 @@ def integer(value, low, high):
 
 
 def real(value, low, high):
-    """A finite binary32 value."""
-    if type(value) not in (int, float):
+    """A finite binary32 value; one that is written as an integer is at most 2^53."""
+    if type(value) not in (int, float) or type(value) is int and abs(value) > EXACT_MAX:
         raise BadForm("not a number")
     try:
         exact = struct.unpack("<f", struct.pack("<f", value))[0] == value

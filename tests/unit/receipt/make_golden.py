@@ -116,6 +116,7 @@ def make_request(key, mode, beacon_id, prompt):
         "arithmetic": "verbatim-arith/1",
         "beacon": {"fallback_from": None, "id": beacon_id, "mode": mode, "round": None},
         "choices": 2,
+        "constraint": None,
         "ctx_tokens": 2048,
         "issued_at_ms": "1763834000123",
         "max_tokens": 3,

@@ -110,7 +110,7 @@ def _leaves(value, path=()):
 def _types(base):
     for path, value in _leaves(base):
         for name, new in _other_types(value):
-            if new is None and _nullable(path):
+            if new is None and _nullable(path) or path == ("request", "constraint") and new == {}:
                 continue
             yield _reshaped(f"{_dotted(path)} is {name}", changed(base, (path, new)), path)
 
@@ -154,7 +154,7 @@ _SAMPLING = [
     ("temperature", -1, -(2.0**-149), _AFTER_100, 0.8, 0.1, 1e-60, 2.0**-150, 101),
     ("presence_penalty", _AFTER_2, -_AFTER_2, 0.1, 3),
     ("frequency_penalty", _AFTER_2, -_AFTER_2, 0.1),
-    ("repetition_penalty", 0, -1, 2.0**-150, 2.0**128, 1.1, 2**53 + 2, 2**24 + 1),
+    ("repetition_penalty", 0, -1, 2.0**-150, 2.0**128, 1.1, 2**53 + 2, 2**24 + 1, 2**53 + 2**30, 2.0**69),
     ("top_k", -1, 2**32, 1.5),
     ("top_p_q32", 0, -1, 2**32 + 1, 0.5),
     ("min_p_q32", -1, 2**32 + 1),
@@ -290,6 +290,7 @@ def _unsupported(base):
         (("format",), ("verbatim.receipt/2", "verbatim.receipt/", "verbatim.receipt/10", "verbatim.receipt/01")),
         (("request", "beacon", "mode"), ("Next", "n", "latest ", "n" * 15)),
         (("prompt", "kind"), ("Chat", "k", "k" * 15)),
+        (("request", "constraint"), ({}, {"type": "json_object"})),
     ):
         for v in values:
             yield case(

@@ -19,7 +19,7 @@ import forms  # noqa: E402
 import valid  # noqa: E402
 from world import World  # noqa: E402
 
-BYTES_MAX = 1500000
+BYTES_MAX = 1600000
 
 
 def write(path, cases):

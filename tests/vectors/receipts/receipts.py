@@ -91,6 +91,7 @@ def draft(mode="fixed", beacon=None, t=T, fallback=None):
             "arithmetic": "verbatim-arith/1",
             "beacon": asked,
             "choices": 1,
+            "constraint": None,
             "ctx_tokens": 64,
             "issued_at_ms": str(t),
             "max_tokens": 3,

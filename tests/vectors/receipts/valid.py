@@ -108,8 +108,7 @@ _ENDS = [
     (["request", "sampling", "frequency_penalty"], 1.0000000116860974e-7),
     (["request", "sampling", "repetition_penalty"], 2.0**-149),
     (["request", "sampling", "repetition_penalty"], 2.0**-126),
-    (["request", "sampling", "repetition_penalty"], 2**53 + 2**30),
-    (["request", "sampling", "repetition_penalty"], 2.0**69),
+    (["request", "sampling", "repetition_penalty"], 2**53),
     (["request", "sampling", "repetition_penalty"], 2.0**70),
     (["request", "sampling", "repetition_penalty"], 2.0**128 - 2.0**104),
 ]
