@@ -75,7 +75,14 @@ VB_MUST_CHECK vb_err vb_sampler_draw(vb_sampler *s, const float *logits, uint64_
                                      vb_error *e);
 void vb_sampler_accept(vb_sampler *s, uint32_t token);
 
-/* The logits of the last draw after bias and penalties, [n_vocab]; borrowed until the next call. */
+/* The same from the allowed tokens alone: token t is allowed when bit t % 64 of allowed[t / 64] is
+ * set; NULL: all are. Logits of the others must be finite too. VB_EINVAL when none is allowed. */
+VB_MUST_CHECK vb_err vb_sampler_draw_among(vb_sampler *s, const float *logits,
+                                           const uint64_t *allowed, uint64_t u, vb_choice *out,
+                                           vb_error *e);
+
+/* The logits of the last draw after bias and penalties, [n_vocab]; borrowed until the next call.
+ * Those of tokens that were not allowed are the lowest finite number. */
 const float *vb_sampler_logits(const vb_sampler *s);
 
 /* The weight that any token had in the last draw, among those that truncation left (0: it was cut

@@ -3,6 +3,7 @@
  * with a list of the tokens seen, so that penalties and the start of a new sequence cost what was
  * seen, not the vocabulary.
  */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,8 +159,39 @@ static vb_err check_finite(const vb_sampler *s, const float *logits, vb_error *e
                    i, (double)s->logits[i], (double)logits[i]);
 }
 
-vb_err vb_sampler_draw(vb_sampler *s, const float *logits, uint64_t u, vb_choice *out,
-                       vb_error *e) {
+static bool is_allowed(const uint64_t *allowed, size_t token) {
+    return allowed[token / 64] >> token % 64 & 1;
+}
+
+/* Section 3.1: tokens that are not allowed leave. Their place is taken by the lowest number, so
+ * that the kernels see finite numbers only. False when no token is left. */
+static bool leave_allowed(vb_sampler *s, const uint64_t *allowed, size_t *top) {
+    size_t first = s->n_vocab;
+    for (size_t i = 0; i < s->n_vocab; i++) {
+        if (!is_allowed(allowed, i)) {
+            s->logits[i] = -FLT_MAX;
+        } else if (first == s->n_vocab) {
+            first = i;
+        }
+    }
+    if (first == s->n_vocab) {
+        return false;
+    }
+    *top = s->k->argmax(s->logits, s->n_vocab);
+    if (!is_allowed(allowed, *top)) {
+        *top = first; /* all that are allowed are as low */
+    }
+    return true;
+}
+
+static void drop_weights(vb_sampler *s, const uint64_t *allowed) {
+    for (size_t i = 0; i < s->n_vocab; i++) {
+        s->weights[i] = is_allowed(allowed, i) ? s->weights[i] : 0;
+    }
+}
+
+vb_err vb_sampler_draw_among(vb_sampler *s, const float *logits, const uint64_t *allowed,
+                             uint64_t u, vb_choice *out, vb_error *e) {
     VB_ASSERT(s->begun);
     const vb_sampling *p = &s->params;
     memcpy(s->logits, logits, s->n_vocab * sizeof *logits);
@@ -168,7 +200,12 @@ vb_err vb_sampler_draw(vb_sampler *s, const float *logits, uint64_t u, vb_choice
     if (err) {
         return err;
     }
-    size_t top = s->k->argmax(s->logits, s->n_vocab);
+    size_t top;
+    if (!allowed) {
+        top = s->k->argmax(s->logits, s->n_vocab);
+    } else if (!leave_allowed(s, allowed, &top)) {
+        return vb_fail(e, VB_EINVAL, "none of the %zu tokens is allowed", s->n_vocab);
+    }
     if (p->temperature == 0.0f) {
         *out = s->last = (vb_choice){.token = (uint32_t)top, .kept = 1};
         return VB_OK;
@@ -177,10 +214,18 @@ vb_err vb_sampler_draw(vb_sampler *s, const float *logits, uint64_t u, vb_choice
     if (s->weights[top] != VB_WEIGHT_ONE) {
         return vb_fail(e, VB_EINTERNAL, "weight of the largest logit, token %zu, is not 2^40", top);
     }
+    if (allowed) {
+        drop_weights(s, allowed);
+    }
     s->cut = vb_truncation_apply(s->truncation, s->weights, p->top_k, p->top_p, p->min_p);
     uint32_t token = vb_truncation_pick(s->truncation, &s->cut, vb_wide_scale(u, s->cut.total));
     *out = s->last = (vb_choice){token, s->weights[token], s->cut.total, s->cut.kept};
     return VB_OK;
+}
+
+vb_err vb_sampler_draw(vb_sampler *s, const float *logits, uint64_t u, vb_choice *out,
+                       vb_error *e) {
+    return vb_sampler_draw_among(s, logits, NULL, u, out, e);
 }
 
 /* Whether the cut keeps a token: of equal weights at its edge only the lowest ids. */

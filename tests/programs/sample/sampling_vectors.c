@@ -1,8 +1,12 @@
 /*
  * Writes spec/vectors/sampling.json to standard output: each rule of spec/sampling.md on small
- * vocabularies, by hand and at random. Any machine must write the same bytes.
+ * vocabularies, by hand and at random. With the argument `constrained`,
+ * spec/vectors/constrained.json: draws from allowed tokens alone. Any machine must write the same
+ * bytes.
  */
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +28,8 @@ typedef struct draw {
     size_t n_prompt, n_output;
     uint32_t prompt[LIST_MAX], output[LIST_MAX];
     uint64_t u;
+    bool constrained;
+    uint64_t allowed; /* when constrained: bit t for token t */
 } draw;
 
 static uint64_t rng = 20240601;
@@ -63,6 +69,20 @@ static void put_float(const char *key, float x) {
     printf("   \"%s\": \"%08" PRIx32 "\",\n", key, vb_f32_bits(x));
 }
 
+static bool is_allowed(const draw *d, size_t token) {
+    return !d->constrained || (d->allowed >> token & 1);
+}
+
+static void put_allowed(const draw *d) {
+    uint32_t list[VOCAB_MAX];
+    size_t n = 0;
+    for (uint32_t i = 0; i < d->n_vocab; i++) {
+        list[n] = i;
+        n += is_allowed(d, i);
+    }
+    put_ids("allowed", list, n);
+}
+
 static void put_inputs(const draw *d) {
     printf("  {\"name\": \"%s\",\n", d->name);
     put_floats("logits", d->logits, d->n_vocab);
@@ -81,7 +101,29 @@ static void put_inputs(const draw *d) {
     printf("],\n");
     put_ids("prompt", d->prompt, d->n_prompt);
     put_ids("output", d->output, d->n_output);
+    if (d->constrained) {
+        put_allowed(d);
+    }
     printf("   \"u\": \"%016" PRIx64 "\",\n", d->u);
+}
+
+/* Section 4's weights, from the adjusted logits of the allowed tokens. */
+static void put_weights(const draw *d, const float *adjusted) {
+    uint64_t w[VOCAB_MAX];
+    float l_max = -INFINITY;
+    for (size_t i = 0; i < d->n_vocab; i++) {
+        l_max = is_allowed(d, i) && adjusted[i] > l_max ? adjusted[i] : l_max;
+    }
+    printf("   \"weights\": [");
+    for (size_t i = 0; i < d->n_vocab; i++) {
+        if (is_allowed(d, i)) {
+            plain_exp_weights(&adjusted[i], 1, l_max, d->p.temperature, &w[i]);
+        } else {
+            w[i] = 0;
+        }
+        printf("%s\"%" PRIu64 "\"", i ? ", " : "", w[i]);
+    }
+    printf("],\n");
 }
 
 static void put_draw(const draw *d) {
@@ -98,7 +140,8 @@ static void put_draw(const draw *d) {
     }
     vb_choice c;
     vb_err err = vb_sampler_draw(s, d->logits, d->u, &c, &e);
-    const float *adjusted = vb_sampler_logits(s);
+    float adjusted[VOCAB_MAX];
+    memcpy(adjusted, vb_sampler_logits(s), d->n_vocab * sizeof *adjusted);
     if (err == VB_ENONFINITE) {
         size_t i = 0;
         while (vb_f32_finite(adjusted[i])) {
@@ -109,16 +152,12 @@ static void put_draw(const draw *d) {
         return;
     }
     must(err, &e);
+    if (d->constrained) {
+        must(vb_sampler_draw_among(s, d->logits, &d->allowed, d->u, &c, &e), &e);
+    }
     put_floats("adjusted", adjusted, d->n_vocab);
     if (d->p.temperature != 0.0f) {
-        uint64_t w[VOCAB_MAX];
-        plain_exp_weights(adjusted, d->n_vocab, adjusted[plain_argmax(adjusted, d->n_vocab)],
-                          d->p.temperature, w);
-        printf("   \"weights\": [");
-        for (size_t i = 0; i < d->n_vocab; i++) {
-            printf("%s\"%" PRIu64 "\"", i ? ", " : "", w[i]);
-        }
-        printf("],\n");
+        put_weights(d, adjusted);
     }
     printf("   \"kept\": %" PRIu32 ",\n   \"total\": \"%" PRIu64 "\",\n", c.kept, c.total);
     printf("   \"token\": %" PRIu32 ",\n   \"weight\": \"%" PRIu64 "\"}", c.token, c.weight);
@@ -266,7 +305,7 @@ static float random_float(float scale) {
     return ((float)(next_random() >> 40) * 0x1p-24f - 0.5f) * scale;
 }
 
-static void random_draws(void) {
+static void random_draws(bool constrained) {
     for (int round = 0; round < 60; round++) {
         draw d = {.name = "random", .n_vocab = 2 + next_random() % (round % 12 ? 23 : 63)};
         vb_sampling_default(&d.p);
@@ -295,8 +334,57 @@ static void random_draws(void) {
             }
         }
         d.u = next_random();
+        if (constrained) {
+            d.constrained = true;
+            d.allowed = next_random() & (round % 2 ? next_random() : UINT64_MAX);
+            d.allowed |= (uint64_t)1 << next_random() % d.n_vocab;
+            d.p.temperature = round % 10 ? d.p.temperature : 0.0f;
+        }
         put_draw(&d);
     }
+}
+
+static draw constrain(draw d, uint64_t allowed) {
+    d.constrained = true;
+    d.allowed = allowed;
+    return d;
+}
+
+/* Draws from allowed tokens alone: section 3.1. */
+static void constrained(void) {
+    draw d = constrain(make("greedy: the best that is left", 8, eight), 0xb6);
+    d.p.temperature = 0.0f;
+    put_draw(&d);
+    d = constrain(make("greedy: equal ones, the lowest id", 8, eight), 0x84);
+    d.p.temperature = 0.0f;
+    put_draw(&d);
+    put_with_u(constrain(make("all are allowed", 8, eight), 0xff));
+    put_with_u(constrain(make("weights are relative to what is left", 8, eight), 0x36));
+    put_with_u(constrain(make("one token is left", 8, eight), 0x40));
+    put_with_u(
+        constrain(make("far below what was cut", 3, (const float[]){90.0f, -90.0f, -91.0f}), 0x6));
+    put_with_u(constrain(
+        make("the lowest numbers of all", 4, (const float[]){1.0f, -FLT_MAX, -FLT_MAX, 2.0f}),
+        0x6));
+    d = constrain(make("top-k counts what is left", 8, eight), 0x36);
+    d.p.top_k = 2;
+    put_with_u(d);
+    d = constrain(make("top-p is of what is left", 8, eight), 0x36);
+    d.p.top_p = VB_FIXED_POINT_ONE / 2;
+    put_with_u(d);
+    d = constrain(make("min-p is of the best that is left", 8, eight), 0x36);
+    d.p.min_p = VB_FIXED_POINT_ONE / 2;
+    put_with_u(d);
+    d = constrain(make("after bias and penalties", 8, eight), 0x7e);
+    d.p.n_bias = 1;
+    d.p.bias[0] = (vb_logit_bias){6, 31.5f};
+    d.p.repetition_penalty = 1.3f;
+    d.n_output = 2;
+    d.output[0] = 3;
+    d.output[1] = 0;
+    put_with_u(d);
+    d = constrain(make("what is cut must be finite too", 2, (const float[]){1.0f, NAN}), 0x1);
+    put_draw(&d);
 }
 
 static void fixed_points(void) {
@@ -413,17 +501,32 @@ static void stops(void) {
     printf("]\n");
 }
 
-int main(void) {
+static void put_constrained(void) {
+    printf("{\"format\": \"verbatim-vectors/constrained/1\",\n \"draws\": [\n");
+    constrained();
+    random_draws(true);
+    printf("]\n}\n");
+}
+
+static void put_sampling(void) {
     printf("{\"format\": \"verbatim-vectors/sampling/1\",\n");
     fixed_points();
     printf(" \"draws\": [\n");
     weights_and_temperature();
     truncations();
     adjustments();
-    random_draws();
+    random_draws(false);
     printf("],\n");
     draw_numbers();
     stops();
     printf("}\n");
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "constrained") == 0) {
+        put_constrained();
+    } else {
+        put_sampling();
+    }
     return 0;
 }

@@ -54,15 +54,19 @@ def adjust(logits, params, prompt, output):
     return x
 
 
-def argmax(x):
-    """The lowest index of the largest value; -0 and +0 are equal."""
-    return int(np.flatnonzero(x == x.max())[0])
+def argmax(x, allowed=None):
+    """The lowest index of the largest value among the allowed; -0 and +0 are equal."""
+    ids = np.arange(len(x)) if allowed is None else np.array(sorted(allowed))
+    return int(ids[np.flatnonzero(x[ids] == x[ids].max())[0]])
 
 
-def weights(x, temperature):
-    """Section 4."""
-    z = (x - x.max()) / temperature
-    return [int(float(e) * 2.0**40) for e in exp32(z)]
+def weights(x, temperature, allowed=None):
+    """Section 4; a token that is not allowed has weight 0."""
+    with np.errstate(over="ignore"):
+        z = (x - x[argmax(x, allowed)]) / temperature
+    inside = [allowed is None or i in allowed for i in range(len(x))]
+    z = np.where(inside, z, F32(0))
+    return [int(float(e) * 2.0**40) if is_in else 0 for e, is_in in zip(exp32(z), inside)]
 
 
 def truncate(w, params):
@@ -86,11 +90,11 @@ class Choice:
         self.token, self.weight, self.total, self.kept = token, weight, total, kept
 
 
-def choose(x, params, u):
-    """Sections 4 to 6, from adjusted logits."""
+def choose(x, params, u, allowed=None):
+    """Sections 3.1 to 6, from adjusted logits; allowed: the set of tokens that are left."""
     if params.temperature == 0:
-        return Choice(argmax(x), 0, 0, 1)
-    w = weights(x, params.temperature)
+        return Choice(argmax(x, allowed), 0, 0, 1)
+    w = weights(x, params.temperature, allowed)
     kept = truncate(w, params)
     total = sum(w[i] for i in kept)
     r, cumulative = u * total >> 64, 0

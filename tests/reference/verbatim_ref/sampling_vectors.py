@@ -1,10 +1,11 @@
-"""Checks spec/vectors/sampling.json, whose layout is section 10 of spec/sampling.md."""
+"""Checks spec/vectors/sampling.json and constrained.json (spec/sampling.md, section 10)."""
 
 import json
 
 from . import codec, digests, sampling
 
 FORMAT = "verbatim-vectors/sampling/1"
+CONSTRAINED_FORMAT = "verbatim-vectors/constrained/1"
 
 
 def _one(text):
@@ -21,11 +22,12 @@ def _draw(case):
         x = sampling.adjust(logits, params, case["prompt"], case["output"])
     except sampling.NonFiniteLogit as e:
         return {"error": "non-finite", "error_token": e.token}
-    c = sampling.choose(x, params, int(case["u"], 16))
+    allowed = set(case["allowed"]) if "allowed" in case else None
+    c = sampling.choose(x, params, int(case["u"], 16), allowed)
     out = {"adjusted": [codec.f32([v]) for v in x], "kept": c.kept, "total": str(c.total),
            "token": c.token, "weight": str(c.weight)}
     if params.temperature != 0:
-        out["weights"] = [str(w) for w in sampling.weights(x, params.temperature)]
+        out["weights"] = [str(w) for w in sampling.weights(x, params.temperature, allowed)]
     return out
 
 
@@ -65,10 +67,13 @@ def check_file(path):
     """(passed, failed)"""
     with open(path, encoding="ascii") as f:
         doc = json.load(f)
-    if doc.pop("format") != FORMAT or doc.keys() != _LISTS.keys():
-        raise ValueError(f"{path}: not {FORMAT}")
+    wanted = {FORMAT: _LISTS.keys(), CONSTRAINED_FORMAT: {"draws"}}
+    kind = doc.pop("format")
+    if kind not in wanted or doc.keys() != wanted[kind]:
+        raise ValueError(f"{path}: not {FORMAT} or {CONSTRAINED_FORMAT}")
     passed, failed = 0, 0
-    for name, (compute, outputs) in _LISTS.items():
+    for name in doc:
+        compute, outputs = _LISTS[name]
         for i, case in enumerate(doc[name]):
             actual = compute(case)
             expected = {k: v for k, v in case.items() if k in outputs}

@@ -227,6 +227,8 @@ def check(folder, models):
         result = check_file(os.path.join(folder, kind + ".json"), by_kind)
         print(f"{kind}: {result[0]} passed, {result[1]} failed, {result[2]} absent")
         bad = bad or result[1] > 0 or result[0] + result[2] == 0
-    passed, failed = sampling_vectors.check_file(os.path.join(folder, "sampling.json"))
-    print(f"sampling: {passed} passed, {failed} failed")
-    return bad or failed > 0 or passed == 0
+    for kind in ("sampling", "constrained"):
+        passed, failed = sampling_vectors.check_file(os.path.join(folder, kind + ".json"))
+        print(f"{kind}: {passed} passed, {failed} failed")
+        bad = bad or failed > 0 or passed == 0
+    return bad

@@ -1,4 +1,5 @@
 /* The frozen vectors of spec/sampling.md, through the public functions. */
+#include <float.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,18 +15,23 @@
 
 enum { VOCAB_MAX = 64, LIST_MAX = 64 };
 
-static json_t *vectors;
+static json_t *vectors, *constrained;
+
+static json_t *load_file(const char *name) {
+    return json_load_file(vb_test_source(name), JSON_REJECT_DUPLICATES, NULL);
+}
 
 static int load(void **state) {
     (void)state;
-    vectors =
-        json_load_file(vb_test_source("spec/vectors/sampling.json"), JSON_REJECT_DUPLICATES, NULL);
-    return vectors ? 0 : -1;
+    vectors = load_file("spec/vectors/sampling.json");
+    constrained = load_file("spec/vectors/constrained.json");
+    return vectors && constrained ? 0 : -1;
 }
 
 static int unload(void **state) {
     (void)state;
     json_decref(vectors);
+    json_decref(constrained);
     return 0;
 }
 
@@ -94,24 +100,57 @@ static void params_of(const json_t *v, vb_sampling *p) {
     }
 }
 
+/* The allowed tokens as a mask; without such a member, all. */
+static uint64_t allowed_at(const json_t *v) {
+    uint32_t ids[VOCAB_MAX];
+    uint64_t mask = 0;
+    if (!json_object_get(v, "allowed")) {
+        return UINT64_MAX;
+    }
+    for (size_t i = 0, n = ids_at(v, "allowed", ids); i < n; i++) {
+        mask |= (uint64_t)1 << ids[i];
+    }
+    return mask;
+}
+
+/* Each token's weight, from the kernel and from the allowed logits alone. */
+static void check_weights(const json_t *v, const float *adjusted, size_t n, uint64_t allowed,
+                          const vb_sampling *p, const vb_kernels *k) {
+    float left[VOCAB_MAX];
+    uint64_t w[VOCAB_MAX];
+    size_t n_left = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (allowed >> i & 1) {
+            left[n_left++] = adjusted[i];
+        }
+    }
+    k->exp_weights(left, n_left, left[k->argmax(left, n_left)], p->temperature, w);
+    const json_t *weights = json_object_get(v, "weights");
+    assert_int_equal(json_array_size(weights), n);
+    n_left = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t want = allowed >> i & 1 ? w[n_left++] : 0;
+        assert_int_equal(want, number(json_array_get(weights, i), 10));
+    }
+}
+
 static void check_choice(const json_t *v, const float *adjusted, const vb_sampling *p,
                          const vb_kernels *k, vb_choice c) {
     float want[VOCAB_MAX];
     size_t n = floats_at(v, "adjusted", want);
-    assert_memory_equal(adjusted, want, n * sizeof want[0]);
+    const uint64_t allowed = allowed_at(v);
+    for (size_t i = 0; i < n; i++) {
+        assert_memory_equal(&adjusted[i], allowed >> i & 1 ? &want[i] : &(float){-FLT_MAX},
+                            sizeof want[i]);
+    }
     if (p->temperature != 0.0f) {
-        uint64_t w[VOCAB_MAX];
-        k->exp_weights(adjusted, n, adjusted[k->argmax(adjusted, n)], p->temperature, w);
-        const json_t *weights = json_object_get(v, "weights");
-        assert_int_equal(json_array_size(weights), n);
-        for (size_t i = 0; i < n; i++) {
-            assert_int_equal(w[i], number(json_array_get(weights, i), 10));
-        }
+        check_weights(v, want, n, allowed, p, k);
     }
     assert_int_equal(c.kept, int_at(v, "kept"));
     assert_int_equal(c.total, decimal_at(v, "total"));
     assert_int_equal(c.token, int_at(v, "token"));
     assert_int_equal(c.weight, decimal_at(v, "weight"));
+    assert_true(allowed >> c.token & 1);
 }
 
 static void check_draw(const json_t *v, const vb_kernels *k) {
@@ -129,7 +168,10 @@ static void check_draw(const json_t *v, const vb_kernels *k) {
         vb_sampler_accept(s, output[i]);
     }
     vb_choice c;
-    vb_err err = vb_sampler_draw(s, logits, number(json_object_get(v, "u"), 16), &c, &e);
+    const uint64_t u = number(json_object_get(v, "u"), 16), allowed = allowed_at(v);
+    vb_err err = json_object_get(v, "allowed")
+                     ? vb_sampler_draw_among(s, logits, &allowed, u, &c, &e)
+                     : vb_sampler_draw(s, logits, u, &c, &e);
     if (json_object_get(v, "error")) {
         char token[32];
         snprintf(token, sizeof token, "token %" PRIu32 " ", int_at(v, "error_token"));
@@ -142,13 +184,39 @@ static void check_draw(const json_t *v, const vb_kernels *k) {
     vb_sampler_close(s);
 }
 
-static void draws(void **state) {
-    (void)state;
+static void check_draws(const vb_kernels *k) {
     const json_t *list = json_object_get(vectors, "draws");
     assert_true(json_array_size(list) > 150);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        check_draw(json_array_get(list, i), &plain_kernels);
+        check_draw(json_array_get(list, i), k);
     }
+    list = json_object_get(constrained, "draws");
+    assert_true(json_array_size(list) > 80);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        check_draw(json_array_get(list, i), k);
+    }
+}
+
+static void draws(void **state) {
+    (void)state;
+    check_draws(&plain_kernels);
+}
+
+/* With no token left there is nothing to draw. */
+static void nothing_allowed(void **state) {
+    (void)state;
+    static const float logits[3] = {1, 2, 3};
+    vb_sampling p;
+    vb_sampling_default(&p);
+    vb_sampler *s = NULL;
+    vb_error e = {0};
+    vb_choice c = {.token = 42};
+    assert_int_equal(vb_sampler_open(&plain_kernels, 3, &s, &e), VB_OK);
+    assert_int_equal(vb_sampler_begin(s, &p, NULL, 0, &e), VB_OK);
+    const uint64_t none = 0;
+    assert_int_equal(vb_sampler_draw_among(s, logits, &none, 0, &c, &e), VB_EINVAL);
+    assert_int_equal(c.token, 42);
+    vb_sampler_close(s);
 }
 
 /* Every instruction set of this processor gives the same weights and tokens. */
@@ -158,11 +226,8 @@ static void draws_on_every_tier(void **state) {
     const vb_kernels *tiers[TIERS_MAX];
     const size_t n = vb_kernels_list(tiers, TIERS_MAX);
     assert_true(n >= 1 && n <= TIERS_MAX);
-    const json_t *list = json_object_get(vectors, "draws");
     for (size_t t = 0; t < n; t++) {
-        for (size_t i = 0; i < json_array_size(list); i++) {
-            check_draw(json_array_get(list, i), tiers[t]);
-        }
+        check_draws(tiers[t]);
     }
 }
 
@@ -245,7 +310,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draws),        cmocka_unit_test(draws_on_every_tier),
         cmocka_unit_test(fixed_points), cmocka_unit_test(draw_numbers),
-        cmocka_unit_test(stops),
+        cmocka_unit_test(stops),        cmocka_unit_test(nothing_allowed),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
