@@ -46,6 +46,11 @@
 #define VB_OPENING_BYTES_MAX (1u << 23)    /* bytes */
 #define VB_JSON_DEPTH_MAX 32u
 #define VB_PATH_BYTES_MAX 4096u
+#define VB_STORE_QUEUE_MAX 1024u      /* calls that wait for the store's disk; more wait outside */
+#define VB_STORE_READERS_MAX 4u       /* calls that read the store at once; more wait */
+#define VB_STORE_OWNER_MAX (1u << 30) /* processes that have a store open at once */
+#define VB_STORE_SCHEMA_BYTES_MAX 65536u
+#define VB_STORE_LIST_MAX 10000u        /* entries of one listing */
 #define VB_AUDIT_RECORDS_MAX (1u << 24) /* receipts and aborts that are looked at together */
 
 /* Receipts and beacons */
