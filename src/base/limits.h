@@ -35,6 +35,12 @@
 #define VB_TOKENIZER_MERGES_MAX (1u << 22)    /* merges of one vocabulary */
 #define VB_CHAT_MESSAGES_MAX 65536u           /* messages of one prompt */
 #define VB_CHAT_TEMPLATE_BYTES_MAX (1u << 20) /* a model's chat template, bytes */
+#define VB_JINJA_NESTING_MAX 192u             /* statements, brackets and signs in one another */
+#define VB_JINJA_DEPTH_MAX 1000u              /* evaluation inside evaluation, and nested values */
+#define VB_JINJA_CALLS_MAX 64u                /* macros and recursive loops in one another */
+#define VB_JINJA_STEPS_MAX 10000000u          /* of one render */
+#define VB_JINJA_MEMORY_BYTES_MAX ((size_t)1 << 28) /* one compiled template, or one render */
+#define VB_JINJA_RANGE_MAX 100000u /* numbers of one range(), as jinja2's sandbox has it */
 
 /* Requests and receipts */
 #define VB_STOP_STRINGS_MAX 16u

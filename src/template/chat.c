@@ -1,336 +1,231 @@
 /*
- * Rendering and encoding. Every family's template is written once, as calls that give text or
- * markers to a list; the prompt text is the list joined, the prompt ids are its markers as
- * control tokens and the text between them tokenised as text.
+ * From messages to a prompt: the context of the render, and its text cut into special tokens and
+ * text. A special token is taken only where every byte of it is the template's own.
  */
 #include "template/chat.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "base/limits.h"
-#include "tokenizer/utf8.h"
+#include "template/jinja.h"
+#include "tokenizer/internal.h"
 
-/* A marker in the text: bytes [begin, end). */
-typedef struct marker {
-    size_t begin, end;
-    bool optional; /* plain text where the vocabulary has no such token */
-} marker;
+enum { MARKER_BYTES_MAX = 64, N_ROLES = 3, N_TRUSTED = N_ROLES + 2, DATE_BYTES = 16 };
 
-typedef struct script {
-    const vb_chat_template *c;
-    const vb_chat_message *messages;
-    size_t n;
-    bool add_generation_prompt;
-    const char *date;
-    vb_buf text;
-    marker *markers;
-    size_t n_markers, cap_markers;
-    vb_err err; /* sticky: the first failure */
-} script;
+struct vb_chat_template {
+    vb_jinja *jinja;
+    char bos[MARKER_BYTES_MAX]; /* what {{ bos_token }} gives; may be empty */
+    char eos[MARKER_BYTES_MAX];
+};
 
-static void give(script *s, vb_str text) {
-    if (!s->err && text.len) {
-        s->err = vb_buf_append(&s->text, text.p, text.len);
+vb_err vb_chat_compile(vb_str source, const char *bos, const char *eos, vb_chat_template **out,
+                       vb_error *e) {
+    if (strlen(bos) >= MARKER_BYTES_MAX || strlen(eos) >= MARKER_BYTES_MAX) {
+        return vb_fail(e, VB_ELIMIT, "the text of BOS or EOS has more than %d bytes",
+                       MARKER_BYTES_MAX - 1);
     }
-}
-
-static void give_text(script *s, const char *text) {
-    give(s, (vb_str){text, strlen(text)});
-}
-
-static void give_marker_kind(script *s, const char *text, bool optional) {
-    size_t begin = s->text.len;
-    give_text(s, text);
-    if (s->err || !text[0]) {
-        return;
+    vb_chat_template *c = calloc(1, sizeof *c);
+    if (!c) {
+        return vb_fail(e, VB_ENOMEM, "no memory for the chat template");
     }
-    if (s->n_markers == s->cap_markers) {
-        size_t cap = s->cap_markers ? 2 * s->cap_markers : 64;
-        marker *p = realloc(s->markers, cap * sizeof *p);
-        if (!p) {
-            s->err = VB_ENOMEM;
-            return;
-        }
-        s->markers = p;
-        s->cap_markers = cap;
+    memcpy(c->bos, bos, strlen(bos) + 1);
+    memcpy(c->eos, eos, strlen(eos) + 1);
+    vb_err err = vb_jinja_compile(source.p, source.len, &c->jinja, e);
+    if (err) {
+        free(c);
+        return err == VB_EUNSUPPORTED || err == VB_EFORMAT
+                   ? vb_fail_in(e, err, "--raw sends text without a template")
+                   : err;
     }
-    s->markers[s->n_markers++] = (marker){begin, s->text.len, optional};
-}
-
-static void give_marker(script *s, const char *text) {
-    give_marker_kind(s, text, false);
-}
-
-/* Python's str.strip(): Unicode white space and the four separators U+001C..U+001F. */
-static bool is_stripped(uint32_t cp) {
-    return vb_utf8_is_space(cp) || (cp >= 0x1c && cp <= 0x1f);
-}
-
-static vb_str trimmed(vb_str s) {
-    size_t len;
-    while (s.len && vb_utf8_classify(s.p, s.len, &len) == VB_UTF8_WHOLE &&
-           is_stripped(vb_utf8_decode(s.p, &len))) {
-        s.p += len;
-        s.len -= len;
-    }
-    while (s.len) {
-        size_t n = 1;
-        while (n < s.len && n < 4 && ((uint8_t)s.p[s.len - n] & 0xc0) == 0x80) {
-            n++;
-        }
-        const char *last = s.p + s.len - n;
-        if (vb_utf8_classify(last, n, &len) != VB_UTF8_WHOLE || len != n ||
-            !is_stripped(vb_utf8_decode(last, &len))) {
-            break;
-        }
-        s.len -= n;
-    }
-    return s;
-}
-
-static bool is_role(const vb_chat_message *m, const char *role) {
-    return strcmp(m->role, role) == 0;
-}
-
-static bool system_first(const script *s) {
-    return is_role(&s->messages[0], "system");
-}
-
-static void chatml_turn(script *s, const char *role, vb_str content) {
-    give_marker(s, "<|im_start|>");
-    give_text(s, role);
-    give_text(s, "\n");
-    give(s, content);
-    give_marker(s, "<|im_end|>");
-    give_text(s, "\n");
-}
-
-static void render_chatml(script *s) {
-    const char *d = s->c->default_system;
-    if (d[0] && !system_first(s)) {
-        chatml_turn(s, "system", (vb_str){d, strlen(d)});
-    }
-    for (size_t i = 0; i < s->n; i++) {
-        chatml_turn(s, s->messages[i].role, s->messages[i].content);
-    }
-    if (s->add_generation_prompt) {
-        give_marker(s, "<|im_start|>");
-        give_text(s, "assistant\n");
-    }
-}
-
-/* What follows the last </think>: earlier answers are shown without their reasoning. */
-static vb_str without_thinking(vb_str s) {
-    static const char end[] = "</think>";
-    const size_t n = sizeof end - 1;
-    const char *found;
-    while (s.len && (found = memmem(s.p, s.len, end, n))) {
-        s.len -= (size_t)(found - s.p) + n;
-        s.p = found + n;
-    }
-    return s;
-}
-
-static void deepseek_system(script *s) {
-    const vb_chat_message *last = NULL;
-    for (size_t i = 0; i < s->n; i++) {
-        const vb_chat_message *m = &s->messages[i];
-        if (!is_role(m, "system")) {
-            continue;
-        }
-        if (s->c->join_system) {
-            give_text(s, last ? "\n\n" : "");
-            give(s, m->content);
-        }
-        last = m;
-    }
-    if (last && !s->c->join_system) {
-        give(s, last->content);
-    }
-}
-
-static void render_deepseek_r1(script *s) {
-    give_marker(s, s->c->bos);
-    deepseek_system(s);
-    for (size_t i = 0; i < s->n; i++) {
-        const vb_chat_message *m = &s->messages[i];
-        if (is_role(m, "user")) {
-            give_marker(s, "<｜User｜>");
-            give(s, m->content);
-        } else if (is_role(m, "assistant")) {
-            give_marker(s, "<｜Assistant｜>");
-            give(s, without_thinking(m->content));
-            give_marker(s, "<｜end▁of▁sentence｜>");
-        }
-    }
-    if (s->add_generation_prompt) {
-        give_marker(s, "<｜Assistant｜>");
-        if (s->c->open_think) {
-            give_marker_kind(s, "<think>", true);
-            give_text(s, "\n");
-        }
-    }
-}
-
-static void llama3_header(script *s, const char *role) {
-    give_marker(s, "<|start_header_id|>");
-    give_text(s, role);
-    give_marker(s, "<|end_header_id|>");
-    give_text(s, "\n\n");
-}
-
-static void render_llama3(script *s) {
-    bool dated = s->c->family == VB_CHAT_LLAMA31;
-    bool has_system = system_first(s);
-    give_marker(s, s->c->bos);
-    if (dated) {
-        llama3_header(s, "system");
-        give_text(s, "Cutting Knowledge Date: December 2023\nToday Date: ");
-        give_text(s, s->date ? s->date : "26 Jul 2024");
-        give_text(s, "\n\n");
-        if (has_system) {
-            give(s, trimmed(s->messages[0].content));
-        }
-        give_marker(s, "<|eot_id|>");
-    }
-    for (size_t i = dated && has_system; i < s->n; i++) {
-        llama3_header(s, s->messages[i].role);
-        give(s, trimmed(s->messages[i].content));
-        give_marker(s, "<|eot_id|>");
-    }
-    if (s->add_generation_prompt || s->c->generation_always) {
-        llama3_header(s, "assistant");
-    }
-}
-
-/* <<SYS>> block and first user turn, as one text: the template strips them together. */
-static vb_err join_system(vb_str system, vb_str content, vb_buf *out) {
-    const vb_str parts[] = {{"<<SYS>>\n", 8}, system, {"\n<</SYS>>\n\n", 11}, content};
-    vb_err err = VB_OK;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && !err; i++) {
-        err = vb_buf_append(out, parts[i].p, parts[i].len);
-    }
-    return err;
-}
-
-static void llama2_user(script *s, const vb_str *system, vb_str content) {
-    vb_buf joined = vb_buf_make(s->text.max);
-    if (system) {
-        vb_err err = join_system(*system, content, &joined);
-        s->err = s->err ? s->err : err;
-        content = (vb_str){(const char *)joined.data, joined.len};
-    }
-    give_text(s, "[INST] ");
-    give(s, trimmed(content));
-    give_text(s, " [/INST]");
-    vb_buf_free(&joined);
-}
-
-static bool has_own_system(vb_str content) {
-    return content.len && memmem(content.p, content.len, "<<SYS>>", 7) != NULL;
-}
-
-static vb_err render_llama2(script *s, vb_error *e) {
-    size_t first = system_first(s);
-    const char *d = s->c->default_system;
-    vb_str system = first ? s->messages[0].content : (vb_str){d, strlen(d)};
-    bool with_system = first || (d[0] && !has_own_system(s->messages[0].content));
-    if (!s->c->bos_each_turn) {
-        give_marker(s, s->c->bos);
-    }
-    for (size_t i = first; i < s->n; i++) {
-        const vb_chat_message *m = &s->messages[i];
-        bool user = (i - first) % 2 == 0;
-        if (!is_role(m, user ? "user" : "assistant")) {
-            return vb_fail(e, VB_EINVAL,
-                           "message %zu is of role %s: this model's template wants user and "
-                           "assistant in turn, after at most one system message",
-                           i, m->role);
-        }
-        if (user) {
-            if (s->c->bos_each_turn) {
-                give_marker(s, s->c->bos);
-            }
-            llama2_user(s, with_system && i == first ? &system : NULL, m->content);
-        } else {
-            give_text(s, " ");
-            give(s, trimmed(m->content));
-            give_text(s, " ");
-            give_marker(s, s->c->eos);
-        }
-    }
+    *out = c;
     return VB_OK;
 }
 
-static vb_err check_messages(const script *s, vb_error *e) {
-    if (!s->n || s->n > VB_CHAT_MESSAGES_MAX) {
-        return vb_fail(e, VB_EINVAL, "%zu messages: a chat prompt has 1 to %u", s->n,
-                       VB_CHAT_MESSAGES_MAX);
+void vb_chat_free(vb_chat_template *c) {
+    if (c) {
+        vb_jinja_free(c->jinja);
+        free(c);
     }
-    for (size_t i = 0; i < s->n; i++) {
-        const vb_chat_message *m = &s->messages[i];
-        if (!is_role(m, "system") && !is_role(m, "user") && !is_role(m, "assistant")) {
-            return vb_fail(e, VB_EINVAL,
-                           "message %zu is of role \"%.64s\": expected system, user or assistant",
-                           i, m->role);
+}
+
+static void copy_token_text(const vb_tokenizer *t, int32_t id, char out[MARKER_BYTES_MAX]) {
+    out[0] = 0;
+    if (id != VB_TOKEN_NONE) {
+        vb_str s = vb_tokenizer_token_text(t, (uint32_t)id);
+        if (s.len < MARKER_BYTES_MAX && (!s.len || !memchr(s.p, 0, s.len))) {
+            memcpy(out, s.p, s.len);
+            out[s.len] = 0;
         }
     }
-    if (s->date && strlen(s->date) > VB_CHAT_DATE_BYTES_MAX) {
-        return vb_fail(e, VB_EINVAL, "the date has more than %d bytes", VB_CHAT_DATE_BYTES_MAX);
-    }
-    return VB_OK;
 }
 
-static vb_err run(script *s, vb_error *e) {
-    vb_err err = check_messages(s, e);
+vb_err vb_chat_detect(const vb_gguf *g, const vb_tokenizer *t, vb_chat_template **out,
+                      vb_error *e) {
+    static const char key[] = "tokenizer.chat_template";
+    char bos[MARKER_BYTES_MAX], eos[MARKER_BYTES_MAX];
+    vb_str source;
+    if (!vb_gguf_find(g, key)) {
+        return vb_fail(e, VB_EFORMAT,
+                       "%s: the model carries no chat template (%s); --raw sends text without one",
+                       vb_gguf_file_path(g, 0), key);
+    }
+    vb_err err = vb_gguf_get_str(g, key, &source, e);
     if (err) {
         return err;
     }
-    switch (s->c->family) {
-    case VB_CHAT_CHATML: render_chatml(s); break;
-    case VB_CHAT_DEEPSEEK_R1: render_deepseek_r1(s); break;
-    case VB_CHAT_LLAMA3:
-    case VB_CHAT_LLAMA31: render_llama3(s); break;
-    case VB_CHAT_LLAMA2: err = render_llama2(s, e); break;
-    }
-    if (err) {
-        return err;
-    }
-    return s->err ? vb_fail(e, s->err, "the prompt is longer than %zu bytes", s->text.max) : VB_OK;
-}
-
-static void script_free(script *s) {
-    vb_buf_free(&s->text);
-    free(s->markers);
-}
-
-const char *vb_chat_family_name(vb_chat_family family) {
-    static const char *const names[] = {"chatml", "deepseek-r1", "llama3", "llama3.1", "llama2"};
-    VB_ASSERT((size_t)family < sizeof names / sizeof *names);
-    return names[family];
+    copy_token_text(t, vb_tokenizer_bos(t), bos);
+    copy_token_text(t, vb_tokenizer_eos(t), eos);
+    err = vb_chat_compile(source, bos, eos, out, e);
+    return err ? vb_fail_in(e, err, "%s", vb_gguf_file_path(g, 0)) : VB_OK;
 }
 
 bool vb_chat_uses_date(const vb_chat_template *c) {
-    return c->family == VB_CHAT_LLAMA31;
+    return vb_jinja_mentions(c->jinja, "strftime_now") ||
+           vb_jinja_mentions(c->jinja, "date_string");
+}
+
+/* "2026-11-22" as a clock, and as the text that templates have as date_string. */
+static vb_err read_date(const char *iso, vb_jinja_clock *clock, char text[DATE_BYTES],
+                        vb_error *e) {
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    bool fine = strlen(iso) == 10;
+    for (size_t i = 0; fine && i < 10; i++) {
+        fine = i == 4 || i == 7 ? iso[i] == '-' : iso[i] >= '0' && iso[i] <= '9';
+    }
+    const int year =
+        fine ? (iso[0] - '0') * 1000 + (iso[1] - '0') * 100 + (iso[2] - '0') * 10 + (iso[3] - '0')
+             : 0;
+    const int month = fine ? (iso[5] - '0') * 10 + (iso[6] - '0') : 0;
+    const int day = fine ? (iso[8] - '0') * 10 + (iso[9] - '0') : 0;
+    if (month < 1 || month > 12 || day < 1 || day > 31) {
+        return vb_fail(e, VB_EINVAL, "the date \"%.20s\" is not of the form YYYY-MM-DD", iso);
+    }
+    *clock = (vb_jinja_clock){.year = year, .month = month, .day = day};
+    snprintf(text, DATE_BYTES, "%02d %s %.4s", day, months[month - 1], iso);
+    return VB_OK;
+}
+
+static const char *const role_names[N_ROLES] = {"system", "user", "assistant"};
+
+static int role_index(const char *role) {
+    for (int i = 0; i < N_ROLES; i++) {
+        if (strcmp(role, role_names[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static vb_err check_messages(const vb_chat_message *messages, size_t n, vb_error *e) {
+    if (!n || n > VB_CHAT_MESSAGES_MAX) {
+        return vb_fail(e, VB_EINVAL, "%zu messages: a chat prompt has 1 to %u", n,
+                       VB_CHAT_MESSAGES_MAX);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (role_index(messages[i].role) < 0) {
+            return vb_fail(e, VB_EINVAL,
+                           "message %zu is of role \"%.64s\": expected system, user or assistant",
+                           i, messages[i].role);
+        }
+    }
+    return VB_OK;
+}
+
+/* The variables of a render. trusted: the roles, BOS and EOS, which the context shares. */
+typedef struct context {
+    json_t *root;
+    json_t *trusted[N_TRUSTED];
+    vb_jinja_clock clock;
+    bool dated;
+} context;
+
+static void context_free(context *x) {
+    json_decref(x->root);
+    for (int i = 0; i < N_TRUSTED; i++) {
+        json_decref(x->trusted[i]);
+    }
+}
+
+static bool add_message(json_t *list, json_t *role, vb_str content) {
+    json_t *m = json_object();
+    bool fine =
+        m && json_object_set(m, "role", role) == 0 &&
+        /* any bytes: the engine takes what is not UTF-8 as it is */
+        json_object_set_new(m, "content",
+                            json_stringn_nocheck(content.p ? content.p : "", content.len)) == 0;
+    if (!fine) {
+        json_decref(m);
+        return false;
+    }
+    return json_array_append_new(list, m) == 0;
+}
+
+static bool fill_context(const vb_chat_template *c, const vb_chat_message *messages, size_t n,
+                         bool add_generation_prompt, const char *date_text, context *x) {
+    json_t *list = json_array();
+    x->root = json_object();
+    for (int i = 0; i < N_ROLES; i++) {
+        x->trusted[i] = json_string(role_names[i]);
+    }
+    x->trusted[N_ROLES] = json_stringn_nocheck(c->bos, strlen(c->bos));
+    x->trusted[N_ROLES + 1] = json_stringn_nocheck(c->eos, strlen(c->eos));
+    bool fine = x->root && list;
+    for (int i = 0; i < N_TRUSTED; i++) {
+        fine = fine && x->trusted[i];
+    }
+    for (size_t i = 0; fine && i < n; i++) {
+        fine = add_message(list, x->trusted[role_index(messages[i].role)], messages[i].content);
+    }
+    fine = fine && json_object_set(x->root, "messages", list) == 0 &&
+           json_object_set(x->root, "bos_token", x->trusted[N_ROLES]) == 0 &&
+           json_object_set(x->root, "eos_token", x->trusted[N_ROLES + 1]) == 0 &&
+           json_object_set_new(x->root, "add_generation_prompt",
+                               json_boolean(add_generation_prompt)) == 0 &&
+           json_object_set_new(x->root, "enable_thinking", json_true()) == 0 &&
+           (!x->dated || json_object_set_new(x->root, "date_string", json_string(date_text)) == 0);
+    json_decref(list);
+    return fine;
+}
+
+static vb_err render(const vb_chat_template *c, const vb_chat_message *messages, size_t n,
+                     bool add_generation_prompt, const char *date, vb_jinja_output *out,
+                     vb_error *e) {
+    context x = {0};
+    char date_text[DATE_BYTES] = "";
+    vb_err err = check_messages(messages, n, e);
+    if (!err && date) {
+        x.dated = true;
+        err = read_date(date, &x.clock, date_text, e);
+    }
+    if (err) {
+        return err;
+    }
+    if (!fill_context(c, messages, n, add_generation_prompt, date_text, &x)) {
+        err = vb_fail(e, VB_ENOMEM, "no memory for %zu messages", n);
+    } else {
+        vb_jinja_input input = {.context = x.root,
+                                .trusted = (const json_t *const *)x.trusted,
+                                .n_trusted = N_TRUSTED,
+                                .clock = x.dated ? &x.clock : NULL};
+        err = vb_jinja_render(c->jinja, &input, out, e);
+    }
+    context_free(&x);
+    return err;
 }
 
 vb_err vb_chat_render(const vb_chat_template *c, const vb_chat_message *messages, size_t n,
                       bool add_generation_prompt, const char *date, vb_buf *out, vb_error *e) {
-    script s = {.c = c,
-                .messages = messages,
-                .n = n,
-                .add_generation_prompt = add_generation_prompt,
-                .date = date,
-                .text = vb_buf_make(VB_TEXT_BYTES_MAX)};
-    vb_err err = run(&s, e);
-    if (!err && s.text.len) {
-        err = vb_buf_append(out, s.text.data, s.text.len);
-        if (err) {
-            err = vb_fail(e, err, "the prompt does not fit its buffer of %zu bytes", out->max);
-        }
+    vb_jinja_output text = {0};
+    vb_err err = render(c, messages, n, add_generation_prompt, date, &text, e);
+    if (!err && text.n_bytes && (err = vb_buf_append(out, text.text, text.n_bytes))) {
+        err = vb_fail(e, err, "the prompt does not fit its buffer of %zu bytes", out->max);
     }
-    script_free(&s);
+    vb_jinja_output_free(&text);
     return err;
 }
 
@@ -371,70 +266,76 @@ static vb_err add_text(id_list *l, const vb_tokenizer *t, const char *text, size
     return err;
 }
 
-/* The token of a marker; VB_TOKEN_NONE for one that may be text and is. */
-static vb_err marker_id(const vb_tokenizer *t, const char *text, size_t len, bool optional,
-                        int32_t *out, vb_error *e) {
-    int32_t id = vb_tokenizer_find(t, text, len);
-    if (id != VB_TOKEN_NONE) {
-        vb_token_kind kind = vb_tokenizer_token_kind(t, (uint32_t)id);
-        if (kind != VB_TOKEN_CONTROL && kind != VB_TOKEN_USER_DEFINED) {
-            id = VB_TOKEN_NONE;
+/* Markers that no model reads as plain text: one that the template prints and the vocabulary does
+ * not have could be forged by any message. */
+static vb_err check_markers(const char *text, size_t len, vb_error *e) {
+    static const char *const markers[] = {
+        "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>",
+        "<|eot_id|>",   "<｜User｜>", "<｜Assistant｜>",     "<｜end▁of▁sentence｜>"};
+    for (size_t i = 0; i < sizeof markers / sizeof *markers; i++) {
+        if (len && memmem(text, len, markers[i], strlen(markers[i]))) {
+            return vb_fail(e, VB_EUNSUPPORTED,
+                           "the chat template's marker %s is no control token of the vocabulary: "
+                           "a message could forge it",
+                           markers[i]);
         }
     }
-    if (id == VB_TOKEN_NONE && !optional) {
-        return vb_fail(e, VB_EUNSUPPORTED,
-                       "the chat template's marker %.*s is no control token of the vocabulary: "
-                       "a message could forge it",
-                       (int)len, text);
-    }
-    *out = id;
     return VB_OK;
 }
 
-static vb_err encode_script(const script *s, const vb_tokenizer *t, id_list *l, vb_error *e) {
-    const char *text = (const char *)s->text.data;
-    size_t done = 0;
+/* One run of the template's own text, [begin, end): its special tokens, each after the text since
+ * `done`. What is left of the run waits for the text that follows. */
+static vb_err encode_run(const vb_tokenizer *t, const char *text, size_t begin, size_t end,
+                         size_t *done, id_list *l, vb_error *e) {
     vb_err err = VB_OK;
-    for (size_t i = 0; i < s->n_markers && !err; i++) {
-        const marker *m = &s->markers[i];
-        int32_t id = VB_TOKEN_NONE;
-        err = marker_id(t, text + m->begin, m->end - m->begin, m->optional, &id, e);
+    for (size_t from = begin; !err;) {
+        size_t at;
+        const int32_t id = vb_special_next(t, text, end, from, true, &at);
+        err = check_markers(text + from, at - from, e);
         if (err || id == VB_TOKEN_NONE) {
-            continue;
+            break;
         }
-        err = add_text(l, t, text + done, m->begin - done, e);
-        done = m->end;
+        err = add_text(l, t, text + *done, at - *done, e);
         if (!err) {
             err = add_ids(l, &(uint32_t){(uint32_t)id}, 1, e);
         }
+        from = *done = at + vb_tokenizer_token_text(t, (uint32_t)id).len;
     }
-    return err ? err : add_text(l, t, text + done, s->text.len - done, e);
+    return err;
+}
+
+static vb_err encode_output(const vb_jinja_output *o, const vb_tokenizer *t, id_list *l,
+                            vb_error *e) {
+    size_t begin = 0, done = 0;
+    vb_err err = VB_OK;
+    for (size_t i = 0; i < o->n_runs && !err; i++) {
+        if (o->runs[i].trusted) {
+            err = encode_run(t, o->text, begin, o->runs[i].end, &done, l, e);
+        }
+        begin = o->runs[i].end;
+    }
+    return err ? err : add_text(l, t, o->text + done, o->n_bytes - done, e);
 }
 
 vb_err vb_chat_encode(const vb_chat_template *c, const vb_tokenizer *t,
                       const vb_chat_message *messages, size_t n, bool add_generation_prompt,
                       const char *date, uint32_t **ids, size_t *n_ids, vb_error *e) {
-    script s = {.c = c,
-                .messages = messages,
-                .n = n,
-                .add_generation_prompt = add_generation_prompt,
-                .date = date,
-                .text = vb_buf_make(VB_TEXT_BYTES_MAX)};
+    vb_jinja_output text = {0};
     id_list l = {0};
     int32_t bos = vb_tokenizer_bos(t);
-    vb_err err = run(&s, e);
+    vb_err err = render(c, messages, n, add_generation_prompt, date, &text, e);
     if (!err && vb_tokenizer_add_bos(t) && bos != VB_TOKEN_NONE) {
         err = add_ids(&l, &(uint32_t){(uint32_t)bos}, 1, e);
     }
     size_t own = l.len;
     if (!err) {
-        err = encode_script(&s, t, &l, e);
+        err = encode_output(&text, t, &l, e);
     }
     if (!err && own && l.len > own && l.data[own] == l.data[0]) {
         memmove(l.data, l.data + own, (l.len - own) * sizeof *l.data);
         l.len -= own;
     }
-    script_free(&s);
+    vb_jinja_output_free(&text);
     if (err) {
         free(l.data);
         return err;

@@ -1,6 +1,5 @@
 #include "verify/prompt.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,48 +18,32 @@ bool vb_prompt_template_digest(const vb_gguf *g, uint8_t out[VB_SHA256_BYTES]) {
 }
 
 bool vb_prompt_uses_date(const vb_gguf *g, const vb_tokenizer *t) {
-    vb_chat_template chat;
-    return vb_chat_detect(g, t, &chat, NULL) == VB_OK && vb_chat_uses_date(&chat);
-}
-
-/* "2026-11-22" to "22 Nov 2026", the form that templates print. */
-static vb_err date_text(const char *iso, char out[16], vb_error *e) {
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    bool fine = strlen(iso) == 10;
-    for (size_t i = 0; fine && i < 10; i++) {
-        fine = i == 4 || i == 7 ? iso[i] == '-' : iso[i] >= '0' && iso[i] <= '9';
-    }
-    const unsigned month = fine ? (unsigned)(iso[5] - '0') * 10 + (unsigned)(iso[6] - '0') : 0;
-    const unsigned day = fine ? (unsigned)(iso[8] - '0') * 10 + (unsigned)(iso[9] - '0') : 0;
-    if (month < 1 || month > 12 || day < 1 || day > 31) {
-        return vb_fail(e, VB_EINVAL, "the date \"%.20s\" is not of the form YYYY-MM-DD", iso);
-    }
-    snprintf(out, 16, "%02u %s %.4s", day, months[month - 1], iso);
-    return VB_OK;
+    vb_chat_template *chat = NULL;
+    const bool uses = vb_chat_detect(g, t, &chat, NULL) == VB_OK && vb_chat_uses_date(chat);
+    vb_chat_free(chat);
+    return uses;
 }
 
 static vb_err encode_chat(const vb_receipt_prompt *p, const vb_gguf *g, const vb_tokenizer *t,
                           uint32_t **ids, size_t *n, vb_error *e) {
-    vb_chat_template chat;
+    vb_chat_template *chat = NULL;
     vb_err err = vb_chat_detect(g, t, &chat, e);
     if (err) {
         return err;
     }
-    char date[16] = "";
-    if (p->date[0] && (err = date_text(p->date, date, e))) {
-        return err;
-    }
     vb_chat_message *messages = calloc(p->n_messages, sizeof *messages);
     if (!messages) {
+        vb_chat_free(chat);
         return vb_fail(e, VB_ENOMEM, "no memory for %zu messages", p->n_messages);
     }
     for (size_t i = 0; i < p->n_messages; i++) {
         messages[i].role = p->messages[i].role;
         messages[i].content = (vb_str){p->messages[i].content.p, p->messages[i].content.len};
     }
-    err = vb_chat_encode(&chat, t, messages, p->n_messages, true, date[0] ? date : NULL, ids, n, e);
+    err = vb_chat_encode(chat, t, messages, p->n_messages, true, p->date[0] ? p->date : NULL, ids,
+                         n, e);
     free(messages);
+    vb_chat_free(chat);
     return err;
 }
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 # A layer may include only itself and what stands above it (ARCHITECTURE.md).
-LAYERS = ["base", "arith", "kernels", "gguf", "tokenizer", "template", "model", "sample", "crypto",
-          "json", "grammar", "beacon", "receipt", "verify", "fetch", "engine", "store", "cli"]
+LAYERS = ["base", "json", "arith", "kernels", "gguf", "tokenizer", "template", "model", "sample",
+          "crypto", "grammar", "beacon", "receipt", "verify", "fetch", "engine", "store", "cli"]
 
 # Folders (or files) that read no clock, network, file, thread or environment.
 PURE = ["src/arith/", "src/kernels/scalar/", "src/sample/", "src/json/", "src/grammar/", "src/receipt/", "src/verify/check.c",

@@ -1,1 +1,0 @@
-target_link_libraries(test_chat_cases PRIVATE PkgConfig::JANSSON)
