@@ -3,8 +3,8 @@
  * trace leaf, and whether the answer ends here. The engine feeds it logits as they come, the
  * replay feeds it those of a batched pass: both therefore decide alike.
  *
- * Owner: open/close; tokenizer, kernels, stop strings are borrowed until close. Thread rule: one
- * thread at a time. No allocation per token but the growth of the text.
+ * Owner: open/close; tokenizer, kernels, stop strings, grammar, vocabulary are borrowed until
+ * close. Thread rule: one thread at a time. No allocation per token but the growth of the text.
  */
 #ifndef VB_VERIFY_GENERATION_H
 #define VB_VERIFY_GENERATION_H
@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "grammar/grammar.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
 #include "receipt/receipt.h"
@@ -35,10 +36,14 @@ typedef struct vb_generation_options {
     size_t n_stop_strings;
     const uint32_t *stop_tokens;
     size_t n_stop_tokens;
+    const vb_grammar *grammar;       /* what the text is held to; NULL: nothing */
+    const vb_vocabulary *vocabulary; /* the tokenizer's; with a grammar */
 } vb_generation_options;
 
 typedef struct vb_generation vb_generation;
 
+/* Also VB_EUNSUPPORTED for a vocabulary that can not keep to the grammar (spec/constraints.md
+ * section 6). */
 VB_MUST_CHECK vb_err vb_generation_open(const vb_generation_options *o, vb_generation **out,
                                         vb_error *e);
 void vb_generation_close(vb_generation *g);
@@ -51,7 +56,8 @@ VB_MUST_CHECK vb_err vb_generation_step(vb_generation *g, const float *logits, u
                                         vb_error *e);
 
 /* One step with a token that is taken for granted: no draw, no leaf, all the rest as above.
- * VB_EINVAL for a token outside the vocabulary. */
+ * VB_EINVAL for a token outside the vocabulary, VB_EMISMATCH for one that the grammar does not
+ * allow here: no draw gives it. */
 VB_MUST_CHECK vb_err vb_generation_follow(vb_generation *g, uint32_t token, vb_error *e);
 
 /* False until the answer has ended; then *finish, if not NULL, says why. */

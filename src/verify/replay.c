@@ -172,6 +172,11 @@ static vb_err follow_to(replay *x, size_t t) {
     vb_err err = VB_OK;
     while (x->t < t && !err) {
         err = vb_generation_follow(x->g, x->out->tokens[x->t], &x->e);
+        if (err == VB_EMISMATCH) {
+            vb_report_fail(x->rep, VB_CHECK_TOKENS, VB_REASON_TOKEN,
+                           "position %zu of choice %u: %s", x->t, x->choice, x->e.msg);
+            x->diverged = true;
+        }
         err = err ? err : count_token(x);
     }
     return err;
