@@ -105,4 +105,26 @@
 #define VB_GRAMMAR_TOKEN_BYTES_MAX 1024u /* longer tokens are never allowed */
 #define VB_GRAMMAR_MASKS_MAX 32u         /* masks that a sequence keeps */
 
+/* The OpenAI-compatible API */
+#define VB_API_REQUEST_BYTES_MAX (1u << 24) /* a request's body, bytes */
+#define VB_API_VALUES_MAX (1u << 19)        /* JSON values of one request */
+#define VB_API_PARAM_BYTES_MAX 160u         /* the parameter that an error names */
+#define VB_API_PARTS_MAX 4096u              /* parts of one message's content */
+#define VB_API_TOOLS_MAX 128u
+#define VB_API_TOOL_NAME_BYTES_MAX 64u
+#define VB_API_TOOL_CALLS_MAX 128u            /* of one message */
+#define VB_API_TOOL_CALL_BYTES_MAX (1u << 20) /* as the model writes it; longer: it is text */
+#define VB_API_SPACE_BYTES_MAX 256u       /* white space that is held back; longer: it is text */
+#define VB_API_TEMPLATE_VARIABLES_MAX 64u /* of chat_template_kwargs */
+#define VB_API_TOP_LOGPROBS_MAX 20u       /* of a chat's token */
+#define VB_API_COMPLETION_LOGPROBS_MAX 5u /* of a completion's token */
+#define VB_API_DEADLINE_MS_MAX 86400000u
+
+/* The HTTP server */
+#define VB_SERVER_REPLY_HEADERS_MAX 16u       /* of one response, beside the standard ones */
+#define VB_SERVER_KEYS_MAX 4096u              /* API keys of one file */
+#define VB_SERVER_KEYS_BYTES_MAX (1u << 21)   /* the file of API keys, bytes */
+#define VB_SERVER_CONFIG_BYTES_MAX (1u << 18) /* a configuration file, bytes */
+#define VB_SERVER_WORKERS_MAX 64u             /* threads that prepare and settle requests */
+
 #endif

@@ -1,0 +1,319 @@
+#include "server/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "engine/scheduler.h"
+#include "json/json.h"
+
+#define TEXT(name, metavar, help)                                                                  \
+    { #name, VB_SETTING_TEXT, offsetof(vb_server_config, name), 0, 0, metavar, help }
+#define NUMBER(name, min, max, help)                                                               \
+    { #name, VB_SETTING_NUMBER, offsetof(vb_server_config, name), min, max, "N", help }
+#define FLAG(name, help)                                                                           \
+    { #name, VB_SETTING_FLAG, offsetof(vb_server_config, name), 0, 0, NULL, help }
+#define LIST(name, metavar, help)                                                                  \
+    { #name, VB_SETTING_LIST, offsetof(vb_server_config, name), 0, 0, metavar, help }
+
+enum { SECONDS_MAX = 86400, MEGABYTES_MAX = 1 << 24 };
+
+static const vb_setting settings[] = {
+    TEXT(model, "FILE", "the model (GGUF)"),
+    TEXT(model_name, "NAME", "what clients call it (default: the name in the file)"),
+    TEXT(address, "IP", "where to listen (default 127.0.0.1)"),
+    NUMBER(port, 0, 65535, "port (default 8080); 0: any free one, which is printed"),
+    TEXT(tier, "NAME", "instruction set: scalar, avx2, avx512vnni, neon (default: the best here)"),
+    NUMBER(threads, 0, VB_THREADS_MAX, "threads of a pass (default: all processors)"),
+    NUMBER(batch, 0, VB_BATCH_TOKENS_MAX, "tokens of a pass (default 512)"),
+    NUMBER(ctx, 0, VB_MODEL_CTX_TOKENS_MAX, "tokens of a sequence (default: the model's limit)"),
+    NUMBER(kv_megabytes, 1, MEGABYTES_MAX, "memory of the KV cache, all requests (default 1024)"),
+    NUMBER(sequences, 1, VB_SEQUENCES_MAX, "answers that are made at once (default 16)"),
+    NUMBER(queue, 1, VB_QUEUE_MAX, "requests that may wait for a place (default 64)"),
+    NUMBER(workers, 1, VB_SERVER_WORKERS_MAX, "threads that commit and sign (default 4)"),
+    NUMBER(max_tokens, 1, VB_MODEL_CTX_TOKENS_MAX,
+           "tokens of an answer, where a request does not say (default 1024)"),
+    FLAG(no_prefix_cache, "do not keep the beginnings of prompts"),
+    TEXT(data_dir, "DIR", "key, receipts and local chain (default: the program's data folder)"),
+    TEXT(key_file, "FILE", "the key that signs (default: DIR/serve-key.pem, made at first use)"),
+    TEXT(store_file, "FILE", "the receipts (default: DIR/receipts.db)"),
+    NUMBER(keep_days, 0, 36500, "drop the bodies of older receipts (default 0: never)"),
+    NUMBER(keep_megabytes, 0, MEGABYTES_MAX, "and beyond this size (default 0: any)"),
+    TEXT(beacon, "NAME", "draw with a public beacon, as of verbatim run (default: local chain)"),
+    LIST(beacon_urls, "URL", "its endpoints, in order of preference"),
+    TEXT(beacon_mode, "MODE", "next or latest, where a request does not say (default next)"),
+    TEXT(beacon_fallback, "local", "when the beacon fails: the local chain, named as such"),
+    NUMBER(beacon_wait_s, 0, SECONDS_MAX, "most to wait for a round (default 150; ethereum 1800)"),
+    TEXT(beacon_ca, "FILE", "certificates to verify https endpoints with"),
+    TEXT(trust_file, "FILE", "trust roots (default: the built-in ones)"),
+    FLAG(no_client_seed, "refuse requests that bring their own seed"),
+    TEXT(api_keys, "FILE", "keys of clients (default: everybody may ask)"),
+    NUMBER(requests_per_minute, 0, 1000000, "of one client (default 0: no limit)"),
+    NUMBER(concurrent, 0, 100000, "requests of one client at once (default 0: no limit)"),
+    TEXT(tls_certificate, "FILE", "certificate chain (PEM): serve HTTPS"),
+    TEXT(tls_key, "FILE", "its private key (PEM)"),
+    LIST(cors_origins, "ORIGIN", "web pages that may read answers, or *"),
+    NUMBER(connections, 1, 65536, "open connections (default 512)"),
+    NUMBER(connections_per_address, 0, 65536, "of one address (default 0: no limit)"),
+    NUMBER(header_kilobytes, 4, 1024, "of a request's header (default 32)"),
+    NUMBER(body_kilobytes, 1, VB_API_REQUEST_BYTES_MAX / 1024, "of a body (default 4096)"),
+    NUMBER(bodies_megabytes, 1, MEGABYTES_MAX, "of all bodies together (default 256)"),
+    NUMBER(stream_kilobytes, 16, 1 << 20, "unread by a slow reader, who is then cut off (1024)"),
+    NUMBER(header_s, 1, SECONDS_MAX, "for a request's header (default 10)"),
+    NUMBER(body_s, 1, SECONDS_MAX, "for its body (default 60)"),
+    NUMBER(idle_s, 1, SECONDS_MAX, "between requests of a connection (default 60)"),
+    NUMBER(send_s, 1, SECONDS_MAX, "to read what is left of an answer (default 60)"),
+    NUMBER(request_s, 1, SECONDS_MAX, "for an answer, waiting included (default 3600)"),
+    NUMBER(drain_s, 0, SECONDS_MAX, "to finish answers when the server is told to end (60)"),
+    NUMBER(verify_tokens, 0, VB_MODEL_CTX_TOKENS_MAX,
+           "of a receipt that /v1/verify replays (8192)"),
+    NUMBER(verify_s, 1, SECONDS_MAX, "for such a replay (default 60)"),
+};
+
+enum { SETTINGS = sizeof settings / sizeof settings[0], KILOBYTE = 1024 };
+
+const vb_setting *vb_server_settings(size_t *n) {
+    *n = SETTINGS;
+    return settings;
+}
+
+static void *slot(const vb_server_config *c, const vb_setting *s) {
+    return (char *)(uintptr_t)c + s->offset;
+}
+
+static vb_err set_text(char **to, const char *text, size_t n_bytes, vb_error *e) {
+    char *copy = strndup(text, n_bytes);
+    if (!copy) {
+        return vb_fail(e, VB_ENOMEM, "no memory for a setting");
+    }
+    free(*to);
+    *to = copy;
+    return VB_OK;
+}
+
+static void clear_list(vb_config_list *l) {
+    for (size_t i = 0; i < l->n; i++) {
+        free(l->items[i]);
+        l->items[i] = NULL;
+    }
+    l->n = 0;
+}
+
+static vb_err add_item(vb_config_list *l, const char *text, size_t n_bytes, const char *where,
+                       vb_error *e) {
+    if (l->n == VB_CONFIG_LIST_MAX) {
+        return vb_fail(e, VB_ELIMIT, "%s: at most %d items", where, VB_CONFIG_LIST_MAX);
+    }
+    vb_err err = set_text(&l->items[l->n], text, n_bytes, e);
+    l->n += err ? 0 : 1;
+    return err;
+}
+
+vb_err vb_server_config_begin(vb_server_config *c, vb_error *e) {
+    *c = (vb_server_config){
+        .port = 8080,
+        .kv_megabytes = 1024,
+        .sequences = 16,
+        .queue = 64,
+        .workers = 4,
+        .max_tokens = 1024,
+        .connections = 512,
+        .header_kilobytes = 32,
+        .body_kilobytes = 4096,
+        .bodies_megabytes = 256,
+        .stream_kilobytes = 1024,
+        .header_s = 10,
+        .body_s = 60,
+        .idle_s = 60,
+        .send_s = 60,
+        .request_s = 3600,
+        .drain_s = 60,
+        .verify_tokens = 8192,
+        .verify_s = 60,
+    };
+    vb_err err = set_text(&c->address, "127.0.0.1", 9, e);
+    return err ? err : set_text(&c->beacon_mode, "next", 4, e);
+}
+
+void vb_server_config_free(vb_server_config *c) {
+    for (size_t i = 0; i < SETTINGS; i++) {
+        if (settings[i].kind == VB_SETTING_TEXT) {
+            free(*(char **)slot(c, &settings[i]));
+        } else if (settings[i].kind == VB_SETTING_LIST) {
+            clear_list(slot(c, &settings[i]));
+        }
+    }
+    memset(c, 0, sizeof *c);
+}
+
+static vb_err set_number(vb_server_config *c, const vb_setting *s, const char *text,
+                         const char *where, vb_error *e) {
+    errno = 0;
+    char *end;
+    const unsigned long long v = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end || errno || v < s->min || v > s->max) {
+        return vb_fail(e, VB_EINVAL, "%s: expected a whole number from %llu to %llu", where,
+                       (unsigned long long)s->min, (unsigned long long)s->max);
+    }
+    *(uint64_t *)slot(c, s) = v;
+    return VB_OK;
+}
+
+static vb_err set_list(vb_config_list *l, const char *text, const char *where, vb_error *e) {
+    clear_list(l);
+    vb_err err = VB_OK;
+    for (const char *p = text + strspn(text, " "); !err && *p; p += strspn(p, " ")) {
+        const size_t n = strcspn(p, " ");
+        err = add_item(l, p, n, where, e);
+        p += n;
+    }
+    return err;
+}
+
+vb_err vb_server_config_set(vb_server_config *c, const vb_setting *s, const char *text,
+                            const char *where, vb_error *e) {
+    switch (s->kind) {
+    case VB_SETTING_TEXT:
+        return text[0] ? set_text(slot(c, s), text, strlen(text), e)
+                       : vb_fail(e, VB_EINVAL, "%s: expected a text that is not empty", where);
+    case VB_SETTING_NUMBER: return set_number(c, s, text, where, e);
+    case VB_SETTING_LIST: return set_list(slot(c, s), text, where, e);
+    case VB_SETTING_FLAG:
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0) {
+            return vb_fail(e, VB_EINVAL, "%s: expected true or false", where);
+        }
+        *(bool *)slot(c, s) = text[0] == 't';
+        return VB_OK;
+    }
+    return vb_fail(e, VB_EINTERNAL, "%s: a setting without a kind", where);
+}
+
+/* A text of the file: it ends where it ends. */
+static vb_err check_string(const json_t *v, const char *name, vb_error *e) {
+    if (!json_is_string(v) || json_string_length(v) == 0 ||
+        strlen(json_string_value(v)) != json_string_length(v)) {
+        return vb_fail(e, VB_EFORMAT, "%s: expected a text that is not empty", name);
+    }
+    return VB_OK;
+}
+
+static vb_err read_member(vb_server_config *c, const vb_setting *s, const json_t *v, vb_error *e) {
+    vb_err err = VB_OK;
+    size_t i;
+    const json_t *item;
+    switch (s->kind) {
+    case VB_SETTING_TEXT:
+        err = check_string(v, s->name, e);
+        return err ? err : set_text(slot(c, s), json_string_value(v), json_string_length(v), e);
+    case VB_SETTING_NUMBER:
+        if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+            (uint64_t)json_integer_value(v) < s->min || (uint64_t)json_integer_value(v) > s->max) {
+            return vb_fail(e, VB_EFORMAT, "%s: expected a whole number from %llu to %llu", s->name,
+                           (unsigned long long)s->min, (unsigned long long)s->max);
+        }
+        *(uint64_t *)slot(c, s) = (uint64_t)json_integer_value(v);
+        return VB_OK;
+    case VB_SETTING_FLAG:
+        if (!json_is_boolean(v)) {
+            return vb_fail(e, VB_EFORMAT, "%s: expected true or false", s->name);
+        }
+        *(bool *)slot(c, s) = json_is_true(v);
+        return VB_OK;
+    case VB_SETTING_LIST:
+        if (!json_is_array(v)) {
+            return vb_fail(e, VB_EFORMAT, "%s: expected an array of texts", s->name);
+        }
+        clear_list(slot(c, s));
+        json_array_foreach(v, i, item) {
+            if ((err = check_string(item, s->name, e)) ||
+                (err = add_item(slot(c, s), json_string_value(item), json_string_length(item),
+                                s->name, e))) {
+                return err;
+            }
+        }
+        return VB_OK;
+    }
+    return VB_EINTERNAL;
+}
+
+vb_err vb_server_config_read(vb_server_config *c, const void *bytes, size_t n_bytes, vb_error *e) {
+    json_t *document = NULL;
+    vb_err err = vb_json_parse_foreign(bytes, n_bytes, VB_SERVER_CONFIG_BYTES_MAX, &document, e);
+    if (err) {
+        return err;
+    }
+    if (!json_is_object(document)) {
+        err = vb_fail(e, VB_EFORMAT, "expected one object of settings");
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(document, name, value) {
+        const vb_setting *s = NULL;
+        for (size_t i = 0; i < SETTINGS; i++) {
+            s = strcmp(settings[i].name, name) == 0 ? &settings[i] : s;
+        }
+        if (!err) {
+            err = s ? read_member(c, s, value, e)
+                    : vb_fail(e, VB_EFORMAT, "%.60s: there is no such setting", name);
+        }
+    }
+    json_decref(document);
+    return err;
+}
+
+vb_err vb_server_config_check(const vb_server_config *c, vb_error *e) {
+    if (!c->model) {
+        return vb_fail(e, VB_EINVAL, "model: name a GGUF file");
+    }
+    if (!c->tls_certificate != !c->tls_key) {
+        return vb_fail(e, VB_EINVAL, "tls_certificate and tls_key: give both or none");
+    }
+    if (strcmp(c->beacon_mode, "next") != 0 && strcmp(c->beacon_mode, "latest") != 0) {
+        return vb_fail(e, VB_EINVAL, "beacon_mode: expected next or latest");
+    }
+    if (c->beacon_fallback && (!c->beacon || strcmp(c->beacon_fallback, "local") != 0)) {
+        return vb_fail(e, VB_EINVAL, "beacon_fallback: expected local, beside beacon");
+    }
+    if (c->beacon_urls.n > VB_ENDPOINTS_MAX) {
+        return vb_fail(e, VB_ELIMIT, "beacon_urls: at most %u", VB_ENDPOINTS_MAX);
+    }
+    if ((c->beacon_urls.n || c->beacon_ca || c->beacon_wait_s) && !c->beacon) {
+        return vb_fail(e, VB_EINVAL, "beacon_urls, beacon_ca and beacon_wait_s need beacon");
+    }
+    return VB_OK;
+}
+
+static json_t *value_of(const vb_server_config *c, const vb_setting *s) {
+    const vb_config_list *l = slot(c, s);
+    json_t *list;
+    switch (s->kind) {
+    case VB_SETTING_TEXT: return json_string(*(char **)slot(c, s));
+    case VB_SETTING_NUMBER: return json_integer((json_int_t) * (uint64_t *)slot(c, s));
+    case VB_SETTING_FLAG: return json_boolean(*(bool *)slot(c, s));
+    case VB_SETTING_LIST:
+        list = json_array();
+        for (size_t i = 0; i < l->n; i++) {
+            json_array_append_new(list, json_string(l->items[i]));
+        }
+        return list;
+    }
+    return NULL;
+}
+
+vb_err vb_server_config_write(const vb_server_config *c, vb_buf *out, vb_error *e) {
+    json_t *all = json_object();
+    for (size_t i = 0; i < SETTINGS; i++) {
+        if (settings[i].kind != VB_SETTING_TEXT || *(char **)slot(c, &settings[i])) {
+            json_object_set_new(all, settings[i].name, value_of(c, &settings[i]));
+        }
+    }
+    char *text = all ? json_dumps(all, JSON_INDENT(2)) : NULL;
+    vb_err err = !text                                    ? VB_ENOMEM
+                 : vb_buf_append(out, text, strlen(text)) ? VB_ENOMEM
+                                                          : vb_buf_append(out, "\n", 1);
+    free(text);
+    json_decref(all);
+    return err ? vb_fail(e, err, "no memory to write the settings") : VB_OK;
+}
