@@ -276,7 +276,7 @@ static void no_member_may_be_missing(void **state) {
             removed++;
         }
     }
-    assert_int_equal(removed, 11 + 3 + 2 + 2 + 4 + 6 + 6 + 2 + 15 + 8 + 2 + 2 + 4);
+    assert_int_equal(removed, 11 + 3 + 2 + 2 + 4 + 6 + 6 + 2 + 16 + 8 + 2 + 2 + 4);
     json_decref(doc);
     vb_buf_free(&b);
 }

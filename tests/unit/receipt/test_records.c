@@ -214,8 +214,8 @@ static void every_change_of_form_is_refused(void **state) {
         decode_function *decode;
         size_t n_changes;
     } records[] = {
-        {vb_commitment_encode, decode_commitment, 260},
-        {encode_abort, decode_abort, 278},
+        {vb_commitment_encode, decode_commitment, 266},
+        {encode_abort, decode_abort, 284},
         {vb_prompt_file_encode, decode_prompt, 106},
     };
     (void)state;
