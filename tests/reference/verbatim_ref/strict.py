@@ -119,9 +119,9 @@ def integer(value, low, high):
 
 
 def real(value, low, high):
-    """A finite binary32 value; one that is written as an integer is at most 2^53."""
-    if type(value) not in (int, float) or type(value) is int and abs(value) > EXACT_MAX:
-        raise BadForm("not a number")
+    """A finite binary32 value; one that JCS writes as an integer, below 10^21, is at most 2^53."""
+    if type(value) not in (int, float) or EXACT_MAX < abs(value) < 1e21:
+        raise BadForm("not a number, or an integer beyond 2^53")
     try:
         exact = struct.unpack("<f", struct.pack("<f", value))[0] == value
     except OverflowError:
