@@ -168,8 +168,9 @@ vb_err vb_store_migrate(const char *path, sqlite3 *db, int version, vb_error *e)
 static vb_err fill_new(const char *path, sqlite3 *db, vb_error *e) {
     char sql[256];
     snprintf(sql, sizeof sql,
-             "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = %d; BEGIN IMMEDIATE;",
-             APPLICATION_ID);
+             "PRAGMA page_size = %d; PRAGMA auto_vacuum = INCREMENTAL;"
+             "PRAGMA application_id = %d; BEGIN IMMEDIATE;",
+             VB_STORE_PAGE_BYTES, APPLICATION_ID);
     vb_err err = vb_store_run(path, db, sql, e);
     if (err || (err = vb_store_migrate(path, db, 0, e))) {
         return err;

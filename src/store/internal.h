@@ -10,6 +10,8 @@
 
 #include "store/store.h"
 
+enum { VB_STORE_PAGE_BYTES = 4096 };
+
 /* Statements of the writer, prepared once. */
 typedef enum vb_store_sql {
     VB_SQL_BEGIN,

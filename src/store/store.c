@@ -20,18 +20,23 @@ const char *vb_store_state_name(vb_store_state state) {
     return "unknown";
 }
 
+static bool is_there(const char *path, const char *suffix) {
+    char name[VB_PATH_BYTES_MAX];
+    struct stat st;
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    return lstat(name, &st) == 0;
+}
+
 /* Without the database its log may hold receipts, and its numbers must not begin again. */
 static vb_err check_absent(const char *path, vb_error *e) {
     static const char *const suffixes[] = {"-wal", "-owners"};
-    struct stat st;
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        char beside[VB_PATH_BYTES_MAX];
-        snprintf(beside, sizeof beside, "%s%s", path, suffixes[i]);
-        if (lstat(beside, &st) == 0 && lstat(path, &st) != 0) {
-            return vb_fail(e, VB_EIO,
-                           "%s is gone, but its %s is there: bring the store back, or remove that "
-                           "too and use another key",
-                           path, beside);
+        if (is_there(path, suffixes[i]) && !is_there(path, "")) {
+            return vb_fail(
+                e, VB_EIO,
+                "%s is gone, but %s%s is there: bring the store back, or remove that too "
+                "and use another key",
+                path, path, suffixes[i]);
         }
     }
     return VB_OK;
@@ -58,6 +63,11 @@ static vb_err look_at_file(const char *path, bool *absent, vb_error *e) {
     }
     if (st.st_size == 0) {
         return vb_fail(e, VB_EFORMAT, "%s: damaged: the file is empty", path);
+    }
+    /* SQLite takes what is missing of the last page for zeros. Only a log could mend it. */
+    if (st.st_size % VB_STORE_PAGE_BYTES != 0 && !is_there(path, "-wal")) {
+        return vb_fail(e, VB_EFORMAT, "%s: damaged: %lld bytes are no whole number of pages", path,
+                       (long long)st.st_size);
     }
     return VB_OK;
 }

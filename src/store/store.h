@@ -5,8 +5,9 @@
  *     returns; a receipt or abort record is on disk before its settling returns.
  *   - Every commitment ends in exactly one of them. One whose process has died is recorded as lost
  *     by the next opening with its key.
- *   - An error means that nothing was recorded. A commitment that could not be settled stays open,
- *     so settling may be tried again.
+ *   - An error means that nothing counts as recorded: a commitment that could not be settled stays
+ *     open, and settling may be tried again. Only after a crash may a disk that failed turn out to
+ *     have kept it all the same; a commitment that nobody has seen is then recorded as lost.
  * Calls that come together share one transaction and one sync of the disk: a thread of the store
  * writes, the callers wait, each for its own record.
  *
