@@ -187,6 +187,7 @@ static vb_value take_keyword(vb_args *args, const char *name) {
 static void bind_rest(vb_render *r, const vb_macro *m, vb_args *args, bool has_caller) {
     const unsigned flags = m->node->flags;
     const size_t n = m->node->n;
+    const char *name = m->name ? m->name : "caller";
     if ((flags & VB_MACRO_CALLER) && !has_caller) {
         vb_value caller = take_keyword(args, "caller");
         vb_bind(r, r->scope, r->t->name_caller,
@@ -206,7 +207,7 @@ static void bind_rest(vb_render *r, const vb_macro *m, vb_args *args, bool has_c
     }
     for (size_t i = 0; i < args->n_keywords && !(flags & VB_MACRO_KWARGS); i++) {
         if (!args->keywords[i].used) {
-            vb_render_fail(r, VB_EINVAL, "the macro %s has no parameter %.*s", args->callee,
+            vb_render_fail(r, VB_EINVAL, "the macro %s has no parameter %.*s", name,
                            (int)(args->keywords[i].len < 64 ? args->keywords[i].len : 64),
                            args->keywords[i].name);
         }
@@ -219,8 +220,7 @@ static void bind_rest(vb_render *r, const vb_macro *m, vb_args *args, bool has_c
         }
         vb_bind(r, r->scope, r->t->name_varargs, rest);
     } else if (args->n > n) {
-        vb_render_fail(r, VB_EINVAL, "the macro %s takes %zu arguments, not %zu", args->callee, n,
-                       args->n);
+        vb_render_fail(r, VB_EINVAL, "the macro %s takes %zu arguments, not %zu", name, n, args->n);
     }
 }
 

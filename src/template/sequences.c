@@ -133,10 +133,6 @@ FILTER(first) {
 FILTER(last) {
     (void)args;
     (void)v;
-    if (input.kind == VB_VALUE_UNDEFINED) {
-        return vb_render_fail(r, VB_EINVAL, "last of %s, which is undefined",
-                              input.as.name ? input.as.name : "a value");
-    }
     return end_of(r, input, true);
 }
 
@@ -172,8 +168,9 @@ FILTER(reverse) {
         x.as.items->v[i] = x.as.items->v[x.as.items->n - 1 - i];
         x.as.items->v[x.as.items->n - 1 - i] = swap;
     }
-    const bool plain = input.kind == VB_VALUE_ITERATOR || input.kind == VB_VALUE_UNDEFINED;
-    if (!r->err && !plain) { /* Python gives an iterator for what it can go through backwards */
+    if (!r->err &&
+        input.kind !=
+            VB_VALUE_ITERATOR) { /* Python gives an iterator for what it can go through backwards */
         x.kind = VB_VALUE_ITERATOR;
         x.as.items->name = "reversed";
     }

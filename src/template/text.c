@@ -311,7 +311,7 @@ static void split_spaces(pieces *x, const vb_string *s, int64_t max) {
     while (i < s->len && !x->r->err) {
         size_t end = i;
         if (max-- == 0) {
-            add_piece(x, s, i, skip_spaces_back(s, s->len));
+            add_piece(x, s, i, s->len); /* as it is: only its front was skipped */
             return;
         }
         while (end < s->len && !vb_is_python_space(vb_char_at(s, end))) {
@@ -327,7 +327,7 @@ static void split_spaces_back(pieces *x, const vb_string *s, int64_t max) {
     while (i > 0 && !x->r->err) {
         size_t begin = i;
         if (max-- == 0) {
-            add_piece(x, s, skip_spaces(s, 0), i);
+            add_piece(x, s, 0, i);
             return;
         }
         while (begin > 0 &&
