@@ -66,7 +66,7 @@ static void write_choice(vb_json_writer *w, const vb_api_head *h, const vb_api_d
 static void write_chunk_head(vb_json_writer *w, const vb_api_head *h) {
     const bool chat = h->endpoint == VB_API_CHAT;
     vb_api_write_head(w, h, chat ? "chat.completion.chunk" : "text_completion");
-    vb_api_write_member(w, "system_fingerprint", h->system_fingerprint);
+    vb_api_write_fingerprint(w, h);
     vb_json_key(w, "choices");
     vb_json_begin(w, '[');
 }

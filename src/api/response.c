@@ -21,6 +21,12 @@ void vb_api_write_head(vb_json_writer *w, const vb_api_head *h, const char *obje
     vb_api_write_member(w, "model", h->model);
 }
 
+void vb_api_write_fingerprint(vb_json_writer *w, const vb_api_head *h) {
+    if (h->system_fingerprint) {
+        vb_api_write_member(w, "system_fingerprint", h->system_fingerprint);
+    }
+}
+
 void vb_api_write_usage(vb_json_writer *w, const vb_api_usage *u) {
     vb_json_key(w, "usage");
     vb_json_begin(w, '{');
@@ -153,7 +159,7 @@ vb_err vb_api_response_append(const vb_api_head *h, const vb_api_choice *choices
     }
     vb_json_end(&w, ']');
     vb_api_write_usage(&w, usage);
-    vb_api_write_member(&w, "system_fingerprint", h->system_fingerprint);
+    vb_api_write_fingerprint(&w, h);
     vb_api_write_proof(&w, proof);
     vb_json_end(&w, '}');
     return w.err;

@@ -26,7 +26,7 @@ typedef struct vb_api_head {
     const char *id;           /* "chatcmpl-...", "cmpl-..." */
     uint64_t created_s;       /* unix */
     const char *model;
-    const char *system_fingerprint; /* NULL: null */
+    const char *system_fingerprint; /* NULL: no member */
 } vb_api_head;
 
 typedef struct vb_api_usage {

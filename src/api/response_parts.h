@@ -8,6 +8,7 @@
 #include "api/writer.h"
 
 void vb_api_write_head(vb_json_writer *w, const vb_api_head *h, const char *object);
+void vb_api_write_fingerprint(vb_json_writer *w, const vb_api_head *h);
 void vb_api_write_usage(vb_json_writer *w, const vb_api_usage *usage);
 void vb_api_write_proof(vb_json_writer *w, const vb_api_proof *proof); /* nothing for NULL */
 /* The values of "logprobs". */

@@ -56,7 +56,7 @@ static bool escape(unsigned char c, char out[8]) {
         snprintf(out, 8, "\\%c", short_names[c]);
         return true;
     }
-    if (c < 0x20 || c == 0x7f) {
+    if (c < 0x20) {
         snprintf(out, 8, "\\u%04x", c);
         return true;
     }
