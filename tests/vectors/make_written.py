@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+"""Makes spec/vectors/written: receipts, and the records around them, as this version of the program
+writes them on the shipped model, with every kind of beacon. They must verify for ever: add files for
+what a new version writes, never replace one. Not run by the build.
+
+    make_written.py BUILD_FOLDER FOLDER
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.join(HERE, "..", "..")
+sys.dont_write_bytecode = True
+os.environ["VB_BUILD_DIR"] = os.path.abspath(sys.argv[1])
+sys.path[:0] = [os.path.join(ROOT, "tests", "e2e"), os.path.join(ROOT, "tests", "support")]
+import beacon_chains  # noqa: E402
+import drand_chain  # noqa: E402
+from support import DATA, DEMO, DEMO_Q4, Home  # noqa: E402
+
+SERVER = os.path.join(ROOT, "tests", "support", "beacon_server.py")
+
+
+def dump(path, value):
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(value, f, sort_keys=True)
+    return path
+
+
+class Maker:
+    def __init__(self, home, folder):
+        self.home, self.folder, self.index = home, folder, []
+
+    def file(self, name):
+        return os.path.join(self.folder, name)
+
+    def run(self, name, *args, model=DEMO, private=None, commitment=None):
+        receipt = self.file(name + ".json")
+        more = []
+        if private:
+            more += ["--private", self.file(private)]
+        if commitment:
+            more += ["--commitment", self.file(commitment)]
+        done = self.home.verbatim("run", "-m", model, "-q", "--receipt", receipt, *args, *more)
+        if done.returncode:
+            raise SystemExit(f"{name}: {done.stderr.decode()}")
+        os.chmod(receipt, 0o644)
+        self.index.append({"file": name + ".json", "model": os.path.basename(model), "prompt": private,
+                           "commitment": commitment})
+
+
+def chains(home):
+    now = int(time.time())
+    drand, drand_trust = drand_chain.drand_chain("bls-unchained-g1-rfc9380", now - 600, 3, 199, 230)
+    theta, theta_trust = beacon_chains.theta_chain("privatenet", now - 20, 40, 2, 1000)
+    ethereum, _ = beacon_chains.ethereum_chain(1337, now - 20, 60, 2, 1000)
+    nist, certificate = beacon_chains.nist_chain(home.path, 7, now - 20, 30, 5000)
+    with open(os.path.join(DATA, "beacons", "drand.json"), encoding="utf-8") as f:
+        recorded = json.load(f)
+    info = recorded["chains"]["quicknet"]
+    rounds = {str(r["round"]): {"signature": r["signature"]} for r in recorded["beacons"]["quicknet"]}
+    served = dump(home.file("chains.json"), {
+        "drand": {**drand, info["hash"]: {"info": info, "rounds": rounds}},
+        "theta": {"privatenet": theta}, "ethereum": {"1337": ethereum}, "nist": nist})
+    pins = [{"chain_id": "1337", "number": str(i), "hash": b["hash"][2:]}
+            for i, b in enumerate(ethereum["blocks"])]
+    return served, {"format": "verbatim.trust/1", "drand": [drand_trust], "theta": [theta_trust],
+                    "ethereum": pins, "nist": [certificate]}
+
+
+def beacon(kind, *urls):
+    return ["--beacon", kind, *[a for u in urls for a in ("--beacon-url", u)]]
+
+
+def make(m, url, trust):
+    ask = ["-p", "What is a receipt?", "-n", "24"]
+    t = ["--trust", trust]
+    m.run("fixed-greedy", *ask, "--temp", "0", "--seed", "1")
+    m.run("fixed-sampled", *ask, "--seed", "18446744073709551615", "--top-k", "40", "--top-p", "0.9",
+          "--min-p", "0.01", "--presence-penalty", "0.5", "--frequency-penalty", "-0.25",
+          "--repetition-penalty", "1.1", "--logit-bias", "12=-3.5", "--stop", "zzz", "--nonce", "a nonce")
+    m.run("fixed-q4", *ask, "--seed", "2", model=DEMO_Q4)
+    m.run("local-chat", *ask, "--system", "Be brief.", commitment="local-chat.commitment.json")
+    m.run("local-text", "--raw", "-p", "Once upon a time", "-n", "40", "--temp", "1")
+    m.run("local-private", *ask, private="local-private.prompt.json")
+    m.run("drand-next", *ask, *beacon("drand:tests", url), *t)
+    m.run("drand-latest", *ask, *beacon("drand:tests", url), "--beacon-mode", "latest", "--nonce", "n", *t)
+    m.run("drand-quicknet-replayed", *ask, *beacon("drand", url), "--beacon-round", "1000")
+    m.run("theta-next", *ask, *beacon("theta:privatenet", url + "/theta/privatenet/rpc"), *t)
+    m.run("ethereum-next", *ask, *beacon("ethereum:1337", url + "/ethereum/1337"), *t)
+    m.run("nist-next", *ask, *beacon("nist:7", url + "/beacon/2.0"), *t)
+    m.run("mix-next", *ask, *beacon("mix:nist:7+drand:tests", "drand=" + url, "nist=" + url + "/beacon/2.0"), *t)
+    m.run("fallback", *ask, *beacon("drand:tests", "http://127.0.0.1:1"), "--beacon-fallback", "local",
+          "--beacon-wait", "1", *t)
+
+
+def main():
+    folder = os.path.abspath(sys.argv[2])
+    with Home() as home:
+        m = Maker(home, folder)
+        served, trust = chains(home)
+        server = subprocess.Popen([sys.executable, SERVER, "--chains", served], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE)
+        try:
+            url = f"http://127.0.0.1:{int(server.stdout.readline().split()[1])}"
+            make(m, url, dump(home.file("trust.json"), trust))
+        finally:
+            server.stdin.close()
+            server.wait()
+        opened = home.verbatim("open", m.file("local-text.json"), "--at", "5", "-m", DEMO, "-o",
+                               m.file("local-text.opening.json"))
+        if opened.returncode:
+            raise SystemExit(opened.stderr.decode())
+        aborts = os.path.join(home.path, "data", "verbatim", "aborts")
+        name = sorted(os.listdir(aborts))[0]
+        shutil.copyfile(os.path.join(aborts, name), m.file("beacon-failed.abort.json"))
+        # Of the pins only what these receipts need.
+        with open(m.file("ethereum-next.json"), encoding="utf-8") as f:
+            number = json.load(f)["beacon"]["round"]
+        trust["ethereum"] = [p for p in trust["ethereum"] if p["number"] == number]
+        dump(m.file("trust.json"), trust)
+        dump(m.file("index.json"), m.index)
+    for f in os.listdir(folder):
+        os.chmod(os.path.join(folder, f), 0o644)
+
+
+main()
