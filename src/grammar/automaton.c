@@ -487,14 +487,28 @@ bool vb_config_free_string(const vb_grammar *g, const vb_item *it, vb_free_strin
         out->least = it->count < n->min ? n->min - it->count : 0;
         out->most = n->max == VB_COUNT_ANY ? VB_COUNT_ANY : n->max - it->count;
         out->escapes = true;
+        out->names = false;
         return true;
     }
-    *out = (vb_free_string){0, VB_COUNT_ANY, false};
-    return n->kind == VB_NODE_OBJECT && it->phase == VB_PHASE_KEY && it->low == it->high;
+    *out = (vb_free_string){0, VB_COUNT_ANY, false, it->low < it->high};
+    return n->kind == VB_NODE_OBJECT && it->phase == VB_PHASE_KEY;
+}
+
+static vb_item *only_item(vb_config *c) {
+    return &c->items[c->end[top_of(c)] - 1];
+}
+
+void vb_config_other_name(vb_config *c) {
+    vb_item *it = only_item(c);
+    it->low = it->high = it->len = 0;
+}
+
+void vb_config_listed_name(vb_config *c) {
+    only_item(c)->sub = VB_STRING_DEAD;
 }
 
 void vb_config_close_string(const vb_grammar *g, vb_config *c) {
-    vb_item *it = &c->items[c->end[top_of(c)] - 1];
+    vb_item *it = only_item(c);
     const vb_node *n = &g->nodes[it->node];
     if (n->kind == VB_NODE_STRING && it->count < n->min) {
         it->count = n->min;

@@ -211,37 +211,81 @@ static vb_err walk(vb_grammar_state *s, const vb_config *from, uint32_t begin, u
     return VB_OK;
 }
 
-/* The same for one item of the top level that is free to go on with any characters. */
-static vb_err walk_free(vb_grammar_state *s, size_t item, const vb_free_string *f, uint64_t *bits,
-                        vb_error *e) {
-    const vb_vocabulary *v = s->v;
-    if (f->escapes && f->most >= v->inner_characters_max) {
-        for (size_t w = 0; w < mask_words(v); w++) {
-            bits[w] |= v->inner_bits[w];
-        }
-    } else {
-        for (size_t i = 0; i < v->n_inner; i++) {
-            const vb_inner_token *t = &v->inner[i];
-            if (t->characters <= f->most && (f->escapes || !t->escapes)) {
-                set_bit(bits, t->id);
-            }
-        }
-    }
+/* In s->spare the state with nothing but one item of the top level. */
+static void keep_one(vb_grammar_state *s, size_t item) {
     uint64_t set[VB_SET_WORDS] = {0};
     set[item / 64] = (uint64_t)1 << item % 64;
     memcpy(s->spare, s->c, vb_config_bytes(s->c));
     vb_config_keep(s->spare, set);
+}
+
+/* Allows what stays inside the string. */
+static void allow_inner(const vb_vocabulary *v, const vb_free_string *f, uint64_t *bits) {
+    if (f->escapes && f->most >= v->inner_characters_max) {
+        for (size_t w = 0; w < mask_words(v); w++) {
+            bits[w] |= v->inner_bits[w];
+        }
+        return;
+    }
+    for (size_t i = 0; i < v->n_inner; i++) {
+        const vb_inner_token *t = &v->inner[i];
+        if (t->characters <= f->most && (f->escapes || !t->escapes)) {
+            set_bit(bits, t->id);
+        }
+    }
+}
+
+/* The nodes at which one of the names that are still possible ends. */
+static size_t ends_of_names(const vb_grammar_state *s, const vb_item *it, uint32_t *nodes) {
+    size_t n = 0;
+    for (uint32_t t = it->low; t < it->high; t++) {
+        const vb_literal name = s->g->literals[t];
+        nodes[n++] = vb_vocabulary_find(s->v, s->g->bytes + name.at + it->len, name.len - it->len);
+    }
+    return n;
+}
+
+static bool is_among(const uint32_t *nodes, size_t n, uint32_t node) {
+    for (size_t i = 0; i < n; i++) {
+        if (nodes[i] == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same for an item of the top level that is free to go on with any characters. Of a name, this
+ * is what it may be if it becomes no listed one. */
+static vb_err walk_free(vb_grammar_state *s, size_t item, const vb_free_string *f, uint64_t *bits,
+                        vb_error *e) {
+    const vb_vocabulary *v = s->v;
+    uint32_t listed[VB_GRAMMAR_PROPERTIES_MAX];
+    size_t n_top;
+    const vb_item *it = &vb_config_top(s->c, &n_top)[item];
+    const size_t n_listed = f->names ? ends_of_names(s, it, listed) : 0;
+    allow_inner(v, f, bits);
+    keep_one(s, item);
+    if (f->names) {
+        vb_config_other_name(s->spare);
+    }
     vb_config_close_string(s->g, s->spare);
     vb_err err = VB_OK;
     for (size_t i = 0; i < v->n_exits && !err; i++) {
         const vb_exit *x = &v->exits[i];
-        if (x->characters >= f->least && x->characters <= f->most && (f->escapes || !x->escapes)) {
+        if (x->characters >= f->least && x->characters <= f->most && (f->escapes || !x->escapes) &&
+            !is_among(listed, n_listed, x->node)) {
             const vb_tree_node *node = &v->nodes[x->node];
             allow_node(v, x->node, bits);
             err = walk(s, s->spare, x->node + 1, node->skip, node->depth, bits, e);
         }
     }
     return err;
+}
+
+static vb_err walk_names(vb_grammar_state *s, size_t item, uint64_t *bits, vb_error *e) {
+    keep_one(s, item);
+    vb_config_listed_name(s->spare);
+    return walk(s, s->spare, 0, (uint32_t)s->v->n_nodes, 0, bits, e);
 }
 
 /* The items of the top level are alternatives: what any of them allows is allowed. */
@@ -256,7 +300,7 @@ static vb_err make_mask(vb_grammar_state *s, uint64_t *bits, vb_error *e) {
         vb_free_string f;
         if (vb_config_free_string(s->g, &top[i], &f)) {
             vb_err err = walk_free(s, i, &f, bits, e);
-            if (err) {
+            if (err || (f.names && (err = walk_names(s, i, bits, e)))) {
                 return err;
             }
         } else {

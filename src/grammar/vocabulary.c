@@ -232,3 +232,20 @@ bool vb_vocabulary_is_end(const vb_vocabulary *v, uint32_t token) {
     }
     return false;
 }
+
+uint32_t vb_vocabulary_find(const vb_vocabulary *v, const uint8_t *bytes, size_t n) {
+    uint32_t i = 0, end = (uint32_t)v->n_nodes;
+    for (size_t k = 0; k < n; k++) {
+        while (i < end && v->nodes[i].byte != bytes[k]) {
+            i = v->nodes[i].skip;
+        }
+        if (i >= end) {
+            return (uint32_t)v->n_nodes;
+        }
+        if (k + 1 < n) {
+            end = v->nodes[i].skip;
+            i++;
+        }
+    }
+    return i;
+}

@@ -52,6 +52,9 @@ struct vb_vocabulary {
     uint32_t *at; /* [n_tokens + 1] */
 };
 
+/* The node that n bytes lead to (1 or more); n_nodes when no token begins so. */
+uint32_t vb_vocabulary_find(const vb_vocabulary *v, const uint8_t *bytes, size_t n);
+
 bool vb_vocabulary_is_end(const vb_vocabulary *v, uint32_t token);
 
 #endif

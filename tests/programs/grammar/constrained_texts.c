@@ -2,7 +2,9 @@
  * Answers under constraints, drawn at random from a real vocabulary: for tests that check them by
  * other means. Usage: constrained_texts VOCABULARY.gguf DRAWS TOKENS < constraints, one a line.
  * Each line gives DRAWS lines, {"text": ...}, or one line {"error": ...}. After TOKENS tokens a
- * text takes the shortest way to an end.
+ * text goes for an end; {"unended": ...} is one that did not find it, because it lacked a name that
+ * chance did not spell. With 0 draws a line is {"constraint": ..., "text": ...}, and gives
+ * {"accepted": "yes"} or "no".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,8 @@
 
 /* Bytes that end what is open, then those that lead there. */
 static const char closers[] = "\"}]:,nt0{[";
+
+enum { UNENDED_TOKENS = 2000 };
 
 typedef struct texts {
     vb_tokenizer *t;
@@ -98,6 +102,7 @@ static void draw(texts *x, const vb_grammar *g, size_t tokens) {
         return;
     }
     vb_buf text = vb_buf_make(VB_TEXT_BYTES_MAX);
+    const char *key = "text";
     for (size_t t = 0;; t++) {
         must(vb_grammar_mask(s, vb_tokenizer_size(x->t), x->bits, &e) == VB_OK, e.msg);
         const bool complete = vb_grammar_complete(s);
@@ -114,9 +119,12 @@ static void draw(texts *x, const vb_grammar *g, size_t tokens) {
         }
         const uint32_t token = (uint32_t)id;
         must(vb_tokenizer_decode(x->t, &token, 1, false, false, &text, &e) == VB_OK, "decode");
-        must(t < tokens + 100000, "a text without an end");
+        if (t == tokens + UNENDED_TOKENS) {
+            key = "unended";
+            break;
+        }
     }
-    put("text", text.data ? (const char *)text.data : "", text.len);
+    put(key, text.data ? (const char *)text.data : "", text.len);
     vb_buf_free(&text);
     vb_grammar_state_close(s);
 }
@@ -137,6 +145,24 @@ static void constraint(texts *x, const char *line, size_t n, size_t draws, size_
     json_decref(c);
 }
 
+/* Whether a whole text is accepted. */
+static void judge(texts *x, const char *line, size_t n) {
+    vb_error e = {0};
+    json_t *c = NULL;
+    vb_grammar *g;
+    vb_grammar_state *s;
+    must(vb_json_parse_foreign(line, n, VB_RECEIPT_BYTES_MAX, &c, &e) == VB_OK, e.msg);
+    must(vb_grammar_open(json_object_get(c, "constraint"), &g, &e) == VB_OK, e.msg);
+    must(vb_grammar_state_open(g, x->v, &s, &e) == VB_OK, e.msg);
+    const json_t *text = json_object_get(c, "text");
+    const bool is = vb_grammar_feed(s, json_string_value(text), json_string_length(text)) &&
+                    vb_grammar_complete(s);
+    put("accepted", is ? "yes" : "no", is ? 3 : 2);
+    vb_grammar_state_close(s);
+    vb_grammar_close(g);
+    json_decref(c);
+}
+
 int main(int argc, char **argv) {
     must(argc == 4, "expected VOCABULARY.gguf DRAWS TOKENS");
     vb_error e = {0};
@@ -154,8 +180,13 @@ int main(int argc, char **argv) {
     char *line = NULL;
     size_t cap = 0;
     ssize_t n;
+    const size_t draws = strtoul(argv[2], NULL, 10), tokens = strtoul(argv[3], NULL, 10);
     while ((n = getline(&line, &cap, stdin)) > 0) {
-        constraint(&x, line, (size_t)n, strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
+        if (draws) {
+            constraint(&x, line, (size_t)n, draws, tokens);
+        } else {
+            judge(&x, line, (size_t)n);
+        }
     }
     free(line);
     free(x.bits);
