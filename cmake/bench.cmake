@@ -10,3 +10,7 @@ endif()
 add_executable(bench_model EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/model.c
   ${CMAKE_SOURCE_DIR}/bench/peaks.c)
 target_link_libraries(bench_model PRIVATE vb_model)
+
+# Proofs, signatures and whole receipts, without a model: ninja bench_protocol
+add_executable(bench_protocol EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/protocol.c)
+target_link_libraries(bench_protocol PRIVATE vb_verify)
