@@ -100,6 +100,9 @@ static vb_err settle_lost(const vb_ledger *l, uint64_t sequence, const char *pat
                           r->request.sequence);
         } else {
             err = write_abort(l, r, VB_ABORT_LOST, e);
+            if (err) { /* made with a key that was replaced since, say */
+                vb_fail_in(e, err, "%s", path);
+            }
             *n_lost += !err;
         }
     }
@@ -107,6 +110,14 @@ static vb_err settle_lost(const vb_ledger *l, uint64_t sequence, const char *pat
     vb_receipt_free(r);
     free(r);
     return err;
+}
+
+/* Numbers are never guessed: one that was used before would be signed for a second time. */
+static vb_err state_is_old(const char *path, uint64_t last, vb_error *e) {
+    return vb_fail(e, VB_EFORMAT,
+                   "%s: there already, while sequence.state says that number %" PRIu64
+                   " was the last: was it lost, or put back from a copy?",
+                   path, last);
 }
 
 /* "N.json" with N a number from 1, as record_path writes it. */
@@ -149,8 +160,11 @@ static vb_err recover(void *user, uint64_t last, bool *take, vb_error *e) {
         if (fd < 0) {
             continue;
         }
-        /* Past the last number: its process died before anybody could see it. */
-        err = sequence > last ? VB_OK : settle_lost(x->l, sequence, path, &x->n_lost, e);
+        if (sequence <= last) {
+            err = settle_lost(x->l, sequence, path, &x->n_lost, e);
+        } else if (sequence - last > 1) {
+            err = state_is_old(path, last, e);
+        } /* else its process died before anybody could see it */
         if (!err) {
             unlink(path);
         }
@@ -199,6 +213,21 @@ typedef struct commit {
     vb_receipt *r;
 } commit;
 
+/* The next number is one that no record has: its receipt would be written over, and two records
+ * with one number prove that the server broke the rule. */
+static vb_err check_unused(const vb_ledger *l, uint64_t last, vb_error *e) {
+    static const char *const folders[] = {receipts, aborts};
+    char path[VB_PATH_BYTES_MAX];
+    vb_err err = VB_OK;
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0] && !err; i++) {
+        err = record_path(l, folders[i], last + 1, path, e);
+        if (!err && access(path, F_OK) == 0) {
+            err = state_is_old(path, last, e);
+        }
+    }
+    return err;
+}
+
 /* Makes the commitment of number last + 1 and puts it on disk; then the number counts as taken. */
 static vb_err make_commitment(void *user, uint64_t last, bool *take, vb_error *e) {
     const commit *x = user;
@@ -206,8 +235,9 @@ static vb_err make_commitment(void *user, uint64_t last, bool *take, vb_error *e
     char path[VB_PATH_BYTES_MAX];
     r->request.sequence = last + 1;
     r->request.issued_at_ms = vb_unix_ms();
-    vb_err err = vb_commitment_make(r, x->l->key, e);
-    if (err || (err = record_path(x->l, commitments, last + 1, path, e))) {
+    vb_err err = check_unused(x->l, last, e);
+    if (err || (err = vb_commitment_make(r, x->l->key, e)) ||
+        (err = record_path(x->l, commitments, last + 1, path, e))) {
         return err;
     }
     vb_buf bytes = vb_buf_make(VB_RECEIPT_BYTES_MAX);

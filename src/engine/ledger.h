@@ -22,12 +22,16 @@
 typedef struct vb_ledger vb_ledger;
 
 /* dir must exist; its subfolders are made. *n_lost (may be NULL): commitments of dead processes
- * that were recorded as lost. */
+ * that were recorded as lost. VB_EFORMAT: a file of the folder is not what it should be, or
+ * sequence.state is older than its records. VB_EMISMATCH: a dead process's commitment was made with
+ * another key. */
 VB_MUST_CHECK vb_err vb_ledger_open(const char *dir, const vb_ed25519_key *key, vb_ledger **out,
                                     size_t *n_lost, vb_error *e);
 void vb_ledger_close(vb_ledger *l); /* NULL is allowed; an unsettled commitment stays behind */
 
-/* Takes the next number, sets the request's sequence, time and server key, commits and signs. */
+/* Takes the next number, sets the request's sequence, time and server key, commits and signs.
+ * VB_EFORMAT: a record has that number already, because sequence.state is older than the records;
+ * nothing is overwritten and nothing is signed. */
 VB_MUST_CHECK vb_err vb_ledger_commit(vb_ledger *l, vb_receipt *r, vb_error *e);
 
 /* Settles the commitment with the finished receipt. */

@@ -241,12 +241,91 @@ static void killed_at_any_moment(void **state) {
     print_message("%zu receipts, %zu lost\n", receipts, aborts);
 }
 
+static void put_sequence(uint64_t last) {
+    char path[256], text[64];
+    snprintf(path, sizeof path, "%s/sequence.state", dir);
+    int n = snprintf(text, sizeof text, "verbatim.sequence.v1\nlast %d\n", (int)last);
+    must(vb_private_file_replace(path, text, (size_t)n, &e));
+}
+
+static void read_record(const char *folder, uint64_t n, vb_buf *bytes) {
+    *bytes = vb_buf_make(1 << 20);
+    must(vb_private_file_read(path_of(folder, n), bytes, NULL, &e));
+}
+
+/* Numbers that begin again (sequence.state was lost, or put back from a copy) are refused: no
+ * record is written over, and no number is signed for twice. */
+static void numbers_do_not_begin_again(void **state) {
+    static const uint64_t older[] = {0, 1}; /* 1 has a receipt, 2 an abort */
+    static const char *const folders[] = {"receipts", "aborts"};
+    vb_ledger *l;
+    vb_receipt r;
+    uint64_t last;
+    (void)state;
+    must(vb_sequence_last(dir, &last, &e));
+    for (size_t i = 0; i < 2; i++) {
+        vb_buf before, after;
+        read_record(folders[i], older[i] + 1, &before);
+        put_sequence(older[i]);
+        must(vb_ledger_open(dir, key, &l, NULL, &e));
+        fill(&r);
+        assert_int_equal(vb_ledger_commit(l, &r, &e), VB_EFORMAT);
+        assert_non_null(strstr(e.msg, path_of(folders[i], older[i] + 1)));
+        assert_non_null(strstr(e.msg, "sequence.state"));
+        vb_ledger_close(l);
+        vb_receipt_free(&r);
+        read_record(folders[i], older[i] + 1, &after);
+        assert_int_equal(before.len, after.len);
+        assert_memory_equal(before.data, after.data, before.len);
+        assert_false(there("commitments", older[i] + 1));
+        vb_buf_free(&before);
+        vb_buf_free(&after);
+    }
+    put_sequence(last);
+    /* An open commitment far beyond the last number was seen by somebody: it is not thrown away. */
+    must(vb_private_file_create(path_of("commitments", last + 2), "x", 1, &e));
+    assert_int_equal(vb_ledger_open(dir, key, &l, NULL, &e), VB_EFORMAT);
+    assert_non_null(strstr(e.msg, path_of("commitments", last + 2)));
+    assert_true(there("commitments", last + 2));
+    assert_int_equal(unlink(path_of("commitments", last + 2)), 0);
+    must(vb_ledger_open(dir, key, &l, NULL, &e));
+    vb_ledger_close(l);
+}
+
+/* The commitment of a key that was replaced can not be settled by the new one: the error names it,
+ * and it stays for who has the old key. */
+static void another_key(void **state) {
+    static const uint8_t secret[32] = {4};
+    vb_ed25519_key *other;
+    vb_ledger *l;
+    vb_receipt r;
+    size_t n_lost;
+    (void)state;
+    must(vb_ed25519_from_seed(secret, &other, &e));
+    must(vb_ledger_open(dir, key, &l, NULL, &e));
+    fill(&r);
+    must(vb_ledger_commit(l, &r, &e));
+    vb_ledger_close(l);
+    const uint64_t n = r.request.sequence;
+    assert_int_equal(vb_ledger_open(dir, other, &l, NULL, &e), VB_EMISMATCH);
+    assert_non_null(strstr(e.msg, path_of("commitments", n)));
+    assert_true(there("commitments", n));
+    must(vb_ledger_open(dir, key, &l, &n_lost, &e));
+    vb_ledger_close(l);
+    assert_int_equal(n_lost, 1);
+    assert_int_equal(abort_reason(n), VB_ABORT_LOST);
+    vb_receipt_free(&r);
+    vb_ed25519_close(other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settled_by_receipt_or_abort),
         cmocka_unit_test(dead_and_living_processes),
         cmocka_unit_test(leftovers),
         cmocka_unit_test(killed_at_any_moment),
+        cmocka_unit_test(numbers_do_not_begin_again),
+        cmocka_unit_test(another_key),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
