@@ -17,6 +17,7 @@ static const struct {
     {"verify", "check receipts and the records around them, and give a verdict", vb_cmd_verify},
     {"open", "show what one token of a receipt was drawn from, with proof", vb_cmd_open},
     {"key", "the key that signs receipts", vb_cmd_key},
+    {"receipts", "what a server has answered, from its store", vb_cmd_receipts},
     {"beacon", "public randomness: fetch it, check it", vb_cmd_beacon},
     {"inspect", "metadata, tensors and memory of a model file", vb_cmd_inspect},
     {"tokenize", "text to token ids, and back", vb_cmd_tokenize},
