@@ -95,7 +95,7 @@
 #define VB_GRAMMAR_PROPERTIES_MAX 256u         /* listed in one object */
 #define VB_GRAMMAR_LIVE_MAX 256u               /* alternatives that one text can still be */
 #define VB_GRAMMAR_SETS_MAX 4096u              /* sets of alternatives that texts can lead to */
-#define VB_GRAMMAR_STEPS_MAX (1u << 22)        /* of compiling a constraint */
+#define VB_GRAMMAR_STEPS_MAX (1u << 24)        /* of compiling a constraint */
 #define VB_GRAMMAR_COUNT_MAX 65536u            /* minItems, maxLength and the like */
 #define VB_GRAMMAR_DIGITS_MAX 18u              /* of a number's whole part, and of its fraction */
 #define VB_GRAMMAR_EXPONENT_DIGITS_MAX 2u

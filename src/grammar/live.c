@@ -138,29 +138,45 @@ static vb_err end_collection(walk *w) {
     return err;
 }
 
+/* The slot of the property of that name; false when the object does not list it. */
+static bool listed(const walk *w, const vb_node *node, vb_literal name, uint32_t *slot) {
+    uint32_t low = 0, high = node->n;
+    while (low < high) {
+        const uint32_t mid = low + (high - low) / 2;
+        const int c = vb_literal_compare(w->b->bytes.data, w->g->literals[node->texts + mid], name);
+        if (c == 0) {
+            *slot = w->g->properties[node->first + mid].slot;
+            return true;
+        }
+        low = c < 0 ? mid + 1 : low;
+        high = c < 0 ? high : mid;
+    }
+    return false;
+}
+
 /* The values that may come under one name: those of the objects that list it, and the additional
- * ones of the others. */
+ * ones of the others. NULL: a name that none lists. */
 static vb_err walk_name(walk *w, const uint32_t *members, uint32_t n, const vb_literal *name) {
     vb_err err = vb_build_steps(w->b, n);
     clear_next(w);
     for (uint32_t m = 0; m < n && !err; m++) {
         const vb_node *node = &w->g->nodes[members[m]];
         uint32_t slot = node->rest;
-        uint32_t low = 0, high = name ? node->n : 0;
-        while (low < high) {
-            const uint32_t mid = low + (high - low) / 2;
-            const int c =
-                vb_literal_compare(w->b->bytes.data, w->g->literals[node->texts + mid], *name);
-            if (c == 0) {
-                slot = w->g->properties[node->first + mid].slot;
-                break;
-            }
-            low = c < 0 ? mid + 1 : low;
-            high = c < 0 ? high : mid;
-        }
+        (void)(name && listed(w, node, *name, &slot));
         err = collect(w, slot);
     }
     return err ? err : end_collection(w);
+}
+
+/* Whether one of the first n members lists the name: then it was walked with that one. */
+static bool is_walked(const walk *w, const uint32_t *members, uint32_t n, vb_literal name) {
+    uint32_t slot;
+    for (uint32_t m = 0; m < n; m++) {
+        if (listed(w, &w->g->nodes[members[m]], name, &slot)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static vb_err walk_objects(walk *w, const uint32_t *members, uint32_t n) {
@@ -168,7 +184,11 @@ static vb_err walk_objects(walk *w, const uint32_t *members, uint32_t n) {
     for (uint32_t m = 0; m < n && !err; m++) {
         const vb_node *node = &w->g->nodes[members[m]];
         for (uint32_t i = 0; i < node->n && !err; i++) {
-            err = walk_name(w, members, n, &w->g->literals[node->texts + i]);
+            const vb_literal name = w->g->literals[node->texts + i];
+            err = vb_build_steps(w->b, m + 1);
+            if (!err && !is_walked(w, members, m, name)) {
+                err = walk_name(w, members, n, &name);
+            }
         }
     }
     return err;
