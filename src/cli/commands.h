@@ -4,6 +4,7 @@
 #define VB_CLI_COMMANDS_H
 
 int vb_cmd_run(int argc, char **argv);
+int vb_cmd_serve(int argc, char **argv);
 int vb_cmd_chat(int argc, char **argv);
 int vb_cmd_verify(int argc, char **argv);
 int vb_cmd_open(int argc, char **argv);

@@ -14,6 +14,7 @@ static const struct {
 } commands[] = {
     {"run", "answer one prompt, optionally with a receipt", vb_cmd_run},
     {"chat", "talk with a model", vb_cmd_chat},
+    {"serve", "serve a model over HTTP, with OpenAI's API and receipts", vb_cmd_serve},
     {"verify", "check receipts and the records around them, and give a verdict", vb_cmd_verify},
     {"open", "show what one token of a receipt was drawn from, with proof", vb_cmd_open},
     {"key", "the key that signs receipts", vb_cmd_key},

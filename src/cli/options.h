@@ -36,7 +36,7 @@ typedef struct vb_opt {
     bool *given;     /* NULL, or set to true when the option appears */
 } vb_opt;
 
-enum { VB_OPT_TABLE_MAX = 40 };
+enum { VB_OPT_TABLE_MAX = 64 };
 
 /* The options of one command, gathered from those who provide them. Starts zeroed. */
 typedef struct vb_opt_table {

@@ -8,11 +8,11 @@
 
 #include "base/system.h"
 #include "crypto/random.h"
-#include "server/http_internal.h"
+#include "server/httpd_internal.h"
 
 enum { STREAM_BLOCK_BYTES = 16384, MESSAGE_BYTES = 1024 };
 
-vb_exchange *vb_exchange_open(vb_http *h, struct MHD_Connection *c, const char *path) {
+vb_exchange *vb_exchange_open(vb_httpd *h, struct MHD_Connection *c, const char *path) {
     vb_exchange *x = calloc(1, sizeof *x);
     uint8_t random[12];
     if (!x || !(x->path = strdup(path)) || vb_random_bytes(random, sizeof random, NULL) ||

@@ -22,7 +22,7 @@ static void write_line(json_t *line) {
     strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(stamp, sizeof stamp, "%s.%03uZ", day, (unsigned)(ms % 1000));
     if (line && json_object_set_new(line, "time", json_string(stamp)) == 0) {
-        char *text = json_dumps(line, JSON_COMPACT);
+        char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
         if (text) {
             fprintf(stderr, "%s\n", text); /* one call, under stderr's lock */
         }

@@ -7,7 +7,7 @@
 #ifndef VB_SERVER_LOG_H
 #define VB_SERVER_LOG_H
 
-#include "server/http.h"
+#include "server/httpd.h"
 
 typedef enum vb_log_level { VB_LOG_INFO = 1, VB_LOG_WARNING, VB_LOG_ERROR } vb_log_level;
 

@@ -13,7 +13,7 @@ static const char *const refusals[VB_REFUSED_COUNT] = {"key", "rate", "concurren
 
 static const char *const verdicts[3] = {"UNVERIFIABLE", "REFUTED", "VERIFIED"};
 
-void vb_metrics_begin(vb_metrics *m, const vb_http_route *routes, size_t n) {
+void vb_metrics_begin(vb_metrics *m, const vb_httpd_route *routes, size_t n) {
     memset(m, 0, sizeof *m);
     for (size_t i = 0; i < n; i++) {
         bool known = false;

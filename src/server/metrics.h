@@ -13,7 +13,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "receipt/records.h"
-#include "server/http.h"
+#include "server/httpd.h"
 
 typedef atomic_uint_fast64_t vb_counter;
 
@@ -57,7 +57,7 @@ typedef struct vb_metrics {
 } vb_metrics;
 
 /* Zeroed metrics for the routes of a server; names are borrowed. */
-void vb_metrics_begin(vb_metrics *m, const vb_http_route *routes, size_t n);
+void vb_metrics_begin(vb_metrics *m, const vb_httpd_route *routes, size_t n);
 
 void vb_metrics_exchange(vb_metrics *m, const vb_exchange_summary *s);
 void vb_metrics_observe(vb_histogram *h, uint64_t ns);

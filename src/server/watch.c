@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "base/system.h"
-#include "server/http_internal.h"
+#include "server/httpd_internal.h"
 
 enum { LOOK_EVERY_MS = 100, NS_PER_MS = 1000000 };
 
-static uint64_t deadline(const vb_http *h, vb_phase phase, bool first) {
+static uint64_t deadline(const vb_httpd *h, vb_phase phase, bool first) {
     uint64_t ms = 0;
     switch (phase) {
     case VB_PHASE_HEADER:
@@ -31,7 +31,7 @@ static uint64_t deadline(const vb_http *h, vb_phase phase, bool first) {
 
 void vb_watch_connection(void *cls, struct MHD_Connection *c, void **context,
                          enum MHD_ConnectionNotificationCode code) {
-    vb_http *h = cls;
+    vb_httpd *h = cls;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         vb_connection *s = calloc(1, sizeof *s);
         const union MHD_ConnectionInfo *info =
@@ -70,7 +70,7 @@ void vb_watch_connection(void *cls, struct MHD_Connection *c, void **context,
     *context = NULL;
 }
 
-void vb_watch_phase(vb_http *h, vb_connection *s, vb_phase phase, vb_exchange *x) {
+void vb_watch_phase(vb_httpd *h, vb_connection *s, vb_phase phase, vb_exchange *x) {
     pthread_mutex_lock(&h->lock);
     /* A thread that ends a stream may come when the connection has gone on to its next request,
      * or is no more: x is then not its exchange. */
@@ -93,7 +93,7 @@ typedef struct watched {
 } watched;
 
 /* What is to be looked at: connections whose answer is being made. The wake-up comes first. */
-static void gather(vb_http *h, watched *w) {
+static void gather(vb_httpd *h, watched *w) {
     w->fds[0] = (struct pollfd){.fd = h->wake, .events = POLLIN};
     w->n = 1;
     pthread_mutex_lock(&h->lock);
@@ -117,7 +117,7 @@ static bool has_hung_up(const watched *w, uint64_t serial) {
 
 /* A connection is closed by shutting it down: the event loop then sees its end. Its number is its
  * own while it is in the list, as libmicrohttpd tells of a close before it does it. */
-static void look(vb_http *h, const watched *w) {
+static void look(vb_httpd *h, const watched *w) {
     const uint64_t now = vb_clock_ns();
     bool events = false;
     for (size_t i = 1; i < w->n; i++) {
@@ -137,7 +137,7 @@ static void look(vb_http *h, const watched *w) {
 }
 
 static void *watch(void *user) {
-    vb_http *h = user;
+    vb_httpd *h = user;
     watched w = {calloc(h->o.connections_max + 1, sizeof *w.fds),
                  calloc(h->o.connections_max + 1, sizeof *w.serials), 0};
     VB_ASSERT(w.fds && w.serials); /* a few kilobytes, at the start */
@@ -159,7 +159,7 @@ static void *watch(void *user) {
     return NULL;
 }
 
-vb_err vb_watch_start(vb_http *h, vb_error *e) {
+vb_err vb_watch_start(vb_httpd *h, vb_error *e) {
     h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (h->wake < 0) {
         return vb_fail(e, VB_EIO, "cannot make an eventfd: %s", strerror(errno));
@@ -174,7 +174,7 @@ vb_err vb_watch_start(vb_http *h, vb_error *e) {
     return VB_OK;
 }
 
-void vb_watch_stop(vb_http *h) {
+void vb_watch_stop(vb_httpd *h) {
     if (h->watching) {
         const uint64_t one = 1;
         ssize_t written = write(h->wake, &one, sizeof one);

@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 #include "base/system.h"
-#include "server/http.h"
+#include "server/httpd.h"
 #include "support/testing.h"
 
 enum { ANSWER_BYTES = 1 << 20, HEADER_MS = 700, BODY_MS = 700, WAIT_MS = 5000 };
 
 typedef struct server {
-    vb_http *h;
+    vb_httpd *h;
     atomic_int finished, gone, told_gone, admitted;
     atomic_uint last_status;
     _Atomic(vb_exchange *) held; /* of /later and /stream: the test replies */
@@ -54,7 +54,7 @@ static void stream(void *user, vb_exchange *x) {
     later(s, x);
 }
 
-static bool admit(void *user, vb_exchange *x, const vb_http_route *route) {
+static bool admit(void *user, vb_exchange *x, const vb_httpd_route *route) {
     server *s = user;
     atomic_fetch_add(&s->admitted, 1);
     if (!route->open && vb_exchange_header(x, "X-Refuse")) {
@@ -73,7 +73,7 @@ static void finished(void *user, const vb_exchange_summary *e, void *client) {
     atomic_fetch_add(&s->finished, 1);
 }
 
-static const vb_http_route routes[] = {
+static const vb_httpd_route routes[] = {
     {"POST", "/echo", "echo", false, 1000, echo},    {"GET", "/rest/*", "rest", false, 0, rest},
     {"GET", "/open", "open", true, 0, rest},         {"GET", "/later", "later", false, 0, later},
     {"POST", "/stream", "stream", false, 8, stream}, {"PUT", "/echo", "put", false, 8, echo},
@@ -83,7 +83,7 @@ static const char *const origins[] = {"https://page.example"};
 
 static void open_server(server *s, size_t connections_per_address) {
     memset(s, 0, sizeof *s);
-    const vb_http_options o = {
+    const vb_httpd_options o = {
         .address = "127.0.0.1",
         .connections_max = 16,
         .connections_per_address_max = connections_per_address,
@@ -103,14 +103,14 @@ static void open_server(server *s, size_t connections_per_address) {
         .user = s,
     };
     vb_error e;
-    assert_int_equal(vb_http_open(&o, &s->h, &e), VB_OK);
-    assert_int_not_equal(vb_http_port(s->h), 0);
+    assert_int_equal(vb_httpd_open(&o, &s->h, &e), VB_OK);
+    assert_int_not_equal(vb_httpd_port(s->h), 0);
 }
 
 static int dial(const server *s) {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     const struct sockaddr_in at = {.sin_family = AF_INET,
-                                   .sin_port = htons(vb_http_port(s->h)),
+                                   .sin_port = htons(vb_httpd_port(s->h)),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert_int_equal(connect(fd, (const struct sockaddr *)&at, sizeof at), 0);
     return fd;
@@ -201,7 +201,7 @@ static void test_routes(void **state) {
     HAS(a, "HTTP/1.1 401");
     HAS(a, "\"type\":\"authentication_error\"");
     HAS(ask(&s, "GET /rest/a HTTP/1.1\r\n\r\n"), "HTTP/1.1 400"); /* no Host */
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
 }
 
 static void test_origins(void **state) {
@@ -218,7 +218,7 @@ static void test_origins(void **state) {
     assert_null(strstr(a, "Access-Control-Allow-Origin"));
     a = ask(&s, "GET /rest/a HTTP/1.1\r\nHost: x\r\nOrigin: https://page.example\r\n\r\n");
     HAS(a, "Access-Control-Allow-Origin: https://page.example");
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
 }
 
 static void test_bodies(void **state) {
@@ -263,7 +263,7 @@ static void test_bodies(void **state) {
     close(first);
     wait_for(&s.gone, 1);
     HAS(ask(&s, request), "HTTP/1.1 200");
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
 }
 
 static void test_keep_alive(void **state) {
@@ -286,7 +286,7 @@ static void test_keep_alive(void **state) {
     HAS(answer, "\r\n\r\nfirst");
     HAS(answer, "\r\n\r\nsecond");
     close(fd);
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
 }
 
 static void test_slow_clients(void **state) {
@@ -323,7 +323,7 @@ static void test_slow_clients(void **state) {
     hear(endless, "\r\n", answer, sizeof answer);
     assert_null(strstr(answer, "HTTP/1.1 200"));
     close(endless);
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
 }
 
 static void test_client_goes(void **state) {
@@ -342,7 +342,7 @@ static void test_client_goes(void **state) {
     wait_for(&s.finished, 1);
     assert_int_equal(atomic_load(&s.gone), 1);
     assert_int_equal(atomic_load(&s.told_gone), 1);
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
 }
 
 static void test_stream(void **state) {
@@ -368,7 +368,7 @@ static void test_stream(void **state) {
     close(fd);
     wait_for(&s.finished, 1);
     assert_int_equal(atomic_load(&s.gone), 0);
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
 }
 
 /* A reader who does not read: the writer is never held up, and he is cut off. */
@@ -406,7 +406,7 @@ static void test_slow_reader(void **state) {
     wait_for(&s.finished, 2);
     close(idle);
     close(fd);
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
 }
 
 static void test_connections(void **state) {
@@ -426,7 +426,7 @@ static void test_connections(void **state) {
     }
     usleep(300000);
     HAS(ask(&s, "GET /rest/a HTTP/1.1\r\nHost: x\r\n\r\n"), "\r\n\r\na");
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
 }
 
 static void test_drain(void **state) {
@@ -439,8 +439,8 @@ static void test_drain(void **state) {
     hear(idle, "\r\n\r\na", answer, sizeof answer);
     say(busy, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
     vb_exchange *x = wait_held(&s);
-    vb_http_drain(s.h);
-    assert_false(vb_http_wait_idle(s.h, 50));
+    vb_httpd_drain(s.h);
+    assert_false(vb_httpd_wait_idle(s.h, 50));
     say(idle, "GET /open HTTP/1.1\r\nHost: x\r\n\r\n");
     hear(idle, "\r\n\r\n", answer, sizeof answer);
     HAS(answer, "HTTP/1.1 200");
@@ -449,7 +449,7 @@ static void test_drain(void **state) {
     HAS(answer, "HTTP/1.1 503");
     const int late = socket(AF_INET, SOCK_STREAM, 0);
     const struct sockaddr_in at = {.sin_family = AF_INET,
-                                   .sin_port = htons(vb_http_port(s.h)),
+                                   .sin_port = htons(vb_httpd_port(s.h)),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert_int_not_equal(connect(late, (const struct sockaddr *)&at, sizeof at), 0);
     close(late);
@@ -457,9 +457,9 @@ static void test_drain(void **state) {
     vb_exchange_release(x);
     hear(busy, "done", answer, sizeof answer);
     HAS(answer, "done");
-    assert_true(vb_http_wait_idle(s.h, WAIT_MS));
+    assert_true(vb_httpd_wait_idle(s.h, WAIT_MS));
     /* What was never replied to ends with the server. */
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
     assert_true(is_closed(busy, 1000));
     close(busy);
     close(idle);
@@ -474,7 +474,7 @@ static void test_close_while_suspended(void **state) {
     vb_exchange *x = wait_held(&s);
     vb_exchange_on_gone(x, NULL, NULL);
     vb_exchange_release(x);
-    vb_http_close(s.h);
+    vb_httpd_close(s.h);
     assert_int_equal(atomic_load(&s.finished), 1);
     assert_int_equal(atomic_load(&s.last_status), 0);
     assert_true(is_closed(fd, 1000));
@@ -483,17 +483,17 @@ static void test_close_while_suspended(void **state) {
 
 static void test_address(void **state) {
     (void)state;
-    vb_http_options o = {.address = "localhost", .connections_max = 1};
-    vb_http *h;
+    vb_httpd_options o = {.address = "localhost", .connections_max = 1};
+    vb_httpd *h;
     vb_error e;
-    assert_int_equal(vb_http_open(&o, &h, &e), VB_EINVAL);
+    assert_int_equal(vb_httpd_open(&o, &h, &e), VB_EINVAL);
     HAS(e.msg, "localhost");
     o.address = "192.0.2.1"; /* not this machine's */
-    assert_int_equal(vb_http_open(&o, &h, &e), VB_EIO);
+    assert_int_equal(vb_httpd_open(&o, &h, &e), VB_EIO);
     HAS(e.msg, "192.0.2.1");
     o.address = "127.0.0.1";
     o.tls_certificate = o.tls_key = "no PEM";
-    assert_int_equal(vb_http_open(&o, &h, &e), VB_EFORMAT);
+    assert_int_equal(vb_httpd_open(&o, &h, &e), VB_EFORMAT);
 }
 
 int main(void) {

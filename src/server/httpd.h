@@ -11,8 +11,8 @@
  * The vb_exchange_* functions that reply may be called from any thread; those that read the
  * request from the handler, and afterwards from the one thread that has the exchange.
  */
-#ifndef VB_SERVER_HTTP_H
-#define VB_SERVER_HTTP_H
+#ifndef VB_SERVER_HTTPD_H
+#define VB_SERVER_HTTPD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,17 +21,17 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-typedef struct vb_http vb_http;
+typedef struct vb_httpd vb_httpd;
 typedef struct vb_exchange vb_exchange; /* one request and its response */
 
-typedef struct vb_http_route {
+typedef struct vb_httpd_route {
     const char *method;    /* "GET" (which serves HEAD too), "POST" */
     const char *path;      /* exact; ended by '*': whatever follows is vb_exchange_rest */
     const char *name;      /* for metrics and logs */
     bool open;             /* asks for no key, and is served while the server drains */
     size_t body_bytes_max; /* 0: a body is refused */
     void (*handle)(void *user, vb_exchange *x);
-} vb_http_route;
+} vb_httpd_route;
 
 enum { VB_REQUEST_ID_BYTES = 4 + 24 + 1 };
 
@@ -47,7 +47,7 @@ typedef struct vb_exchange_summary {
     bool gone;                              /* the client went, or was cut off, before the end */
 } vb_exchange_summary;
 
-typedef struct vb_http_options {
+typedef struct vb_httpd_options {
     const char *address; /* numeric IPv4 or IPv6 */
     uint16_t port;       /* 0: the kernel picks one */
     size_t connections_max;
@@ -62,30 +62,30 @@ typedef struct vb_http_options {
     const char *tls_certificate, *tls_key; /* PEM texts; NULL: plain HTTP */
     const char *const *cors_origins;       /* or "*"; none: no page of another origin may read */
     size_t n_cors_origins;
-    const vb_http_route *routes; /* borrowed until close */
+    const vb_httpd_route *routes; /* borrowed until close */
     size_t n_routes;
     /* The header is there, the body is not read yet; false: it has replied. May be NULL. */
-    bool (*admit)(void *user, vb_exchange *x, const vb_http_route *route);
+    bool (*admit)(void *user, vb_exchange *x, const vb_httpd_route *route);
     /* Once for each exchange; may be NULL. client: as vb_exchange_set_client. */
     void (*finished)(void *user, const vb_exchange_summary *s, void *client);
     void *user;
-} vb_http_options;
+} vb_httpd_options;
 
 /* Listens and serves. VB_EIO names address and port; VB_EINVAL an address that is none; VB_EFORMAT
  * a certificate or key that can not be used. Options' texts are borrowed until close. */
-VB_MUST_CHECK vb_err vb_http_open(const vb_http_options *o, vb_http **out, vb_error *e);
-uint16_t vb_http_port(const vb_http *h);
+VB_MUST_CHECK vb_err vb_httpd_open(const vb_httpd_options *o, vb_httpd **out, vb_error *e);
+uint16_t vb_httpd_port(const vb_httpd *h);
 
 /* No new connections; requests on old ones get 503, but for open routes. */
-void vb_http_drain(vb_http *h);
+void vb_httpd_drain(vb_httpd *h);
 /* Waits until no exchange is under way; false after wait_ms. */
-bool vb_http_wait_idle(vb_http *h, uint32_t wait_ms);
-size_t vb_http_exchanges(vb_http *h);   /* under way */
-size_t vb_http_connections(vb_http *h); /* open */
+bool vb_httpd_wait_idle(vb_httpd *h, uint32_t wait_ms);
+size_t vb_httpd_exchanges(vb_httpd *h);   /* under way */
+size_t vb_httpd_connections(vb_httpd *h); /* open */
 
 /* Closes all connections; exchanges that were never replied to end without a reply. Whoever holds
  * an exchange must have released it. NULL is allowed. */
-void vb_http_close(vb_http *h);
+void vb_httpd_close(vb_httpd *h);
 
 /* The request. Texts are borrowed from the exchange. */
 const char *vb_exchange_path(const vb_exchange *x);

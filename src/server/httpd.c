@@ -1,4 +1,4 @@
-#include "server/http.h"
+#include "server/httpd.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 #include "base/system.h"
-#include "server/http_internal.h"
+#include "server/httpd_internal.h"
 
 enum { LISTEN_BACKLOG = 128, NS_PER_MS = 1000000, CLOSE_WAIT_MS = 2000 };
 
 /* Routes. */
 
-static bool path_fits(const vb_http_route *r, const char *path, const char **rest) {
+static bool path_fits(const vb_httpd_route *r, const char *path, const char **rest) {
     const size_t n = strlen(r->path);
     if (r->path[n - 1] != '*') {
         *rest = "";
@@ -28,13 +28,13 @@ static bool path_fits(const vb_http_route *r, const char *path, const char **res
 }
 
 /* The route of path and method; without one, what the path's routes allow ("" when none). */
-static const vb_http_route *find_route(const vb_http *h, vb_exchange *x, const char *method,
-                                       char *allow, size_t max) {
+static const vb_httpd_route *find_route(const vb_httpd *h, vb_exchange *x, const char *method,
+                                        char *allow, size_t max) {
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method, *rest;
     size_t n = 0;
     allow[0] = 0;
     for (size_t i = 0; i < h->o.n_routes; i++) {
-        const vb_http_route *r = &h->o.routes[i];
+        const vb_httpd_route *r = &h->o.routes[i];
         if (!path_fits(r, x->path, &rest)) {
             continue;
         }
@@ -107,8 +107,14 @@ static void reply_to_options(vb_exchange *x, const char *allow) {
     vb_exchange_reply_text(x, 204, "", "");
 }
 
+static void refuse_draining(vb_exchange *x) {
+    vb_exchange_set_header(x, MHD_HTTP_HEADER_CONNECTION, "close");
+    vb_exchange_set_header(x, MHD_HTTP_HEADER_RETRY_AFTER, "10");
+    vb_exchange_fail(x, 503, "draining", "the server is shutting down");
+}
+
 /* Event loop: x->ready needs no lock here, as nobody else has the exchange yet. */
-static void begin(vb_http *h, vb_exchange *x, const char *method) {
+static void begin(vb_httpd *h, vb_exchange *x, const char *method) {
     char allow[64];
     x->route = find_route(h, x, method, allow, sizeof allow);
     if (!x->route) {
@@ -125,9 +131,7 @@ static void begin(vb_http *h, vb_exchange *x, const char *method) {
         return;
     }
     if (atomic_load(&h->draining) && !x->route->open) {
-        vb_exchange_set_header(x, MHD_HTTP_HEADER_CONNECTION, "close");
-        vb_exchange_set_header(x, MHD_HTTP_HEADER_RETRY_AFTER, "10");
-        vb_exchange_fail(x, 503, "draining", "the server is shutting down");
+        refuse_draining(x);
         return;
     }
     check_lengths(x);
@@ -138,7 +142,7 @@ static void begin(vb_http *h, vb_exchange *x, const char *method) {
 
 /* The body. */
 
-static void take_body(vb_http *h, vb_exchange *x, const char *bytes, size_t n_bytes) {
+static void take_body(vb_httpd *h, vb_exchange *x, const char *bytes, size_t n_bytes) {
     x->request_bytes += n_bytes;
     if (x->body_refused) {
         return; /* it can be told so only when the body has ended */
@@ -160,9 +164,11 @@ static void take_body(vb_http *h, vb_exchange *x, const char *bytes, size_t n_by
     }
 }
 
-static void handle(vb_http *h, vb_exchange *x) {
+static void handle(vb_httpd *h, vb_exchange *x) {
     x->dispatched = true;
-    if (x->body_refused == 413) {
+    if (atomic_load(&h->draining) && !x->route->open) {
+        refuse_draining(x);
+    } else if (x->body_refused == 413) {
         vb_exchange_fail(x, 413, "body_too_large", "the body may have at most %zu bytes",
                          x->route->body_bytes_max);
     } else if (x->body_refused) {
@@ -177,7 +183,7 @@ static void handle(vb_http *h, vb_exchange *x) {
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *n_upload, void **context) {
-    vb_http *h = cls;
+    vb_httpd *h = cls;
     vb_exchange *x = *context;
     (void)version;
     if (!x) {
@@ -212,7 +218,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 
 static void on_completed(void *cls, struct MHD_Connection *c, void **context,
                          enum MHD_RequestTerminationCode how) {
-    vb_http *h = cls;
+    vb_httpd *h = cls;
     vb_exchange *x = *context;
     (void)c;
     if (!x) {
@@ -248,7 +254,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **context,
 
 /* Listening. */
 
-static vb_err open_listener(vb_http *h, vb_error *e) {
+static vb_err open_listener(vb_httpd *h, vb_error *e) {
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
@@ -280,8 +286,8 @@ static vb_err open_listener(vb_http *h, vb_error *e) {
     return VB_OK;
 }
 
-static vb_err start_daemon(vb_http *h, vb_error *e) {
-    const vb_http_options *o = &h->o;
+static vb_err start_daemon(vb_httpd *h, vb_error *e) {
+    const vb_httpd_options *o = &h->o;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
     struct MHD_OptionItem items[16];
     size_t n = 0;
@@ -321,9 +327,9 @@ static vb_err start_daemon(vb_http *h, vb_error *e) {
     return VB_OK;
 }
 
-vb_err vb_http_open(const vb_http_options *o, vb_http **out, vb_error *e) {
+vb_err vb_httpd_open(const vb_httpd_options *o, vb_httpd **out, vb_error *e) {
     VB_ASSERT(o->connections_max >= 1 && !o->tls_certificate == !o->tls_key);
-    vb_http *h = calloc(1, sizeof *h);
+    vb_httpd *h = calloc(1, sizeof *h);
     if (!h) {
         return vb_fail(e, VB_ENOMEM, "no memory for the HTTP server");
     }
@@ -337,18 +343,18 @@ vb_err vb_http_open(const vb_http_options *o, vb_http **out, vb_error *e) {
     pthread_condattr_destroy(&monotonic);
     vb_err err;
     if ((err = open_listener(h, e)) || (err = vb_watch_start(h, e)) || (err = start_daemon(h, e))) {
-        vb_http_close(h);
+        vb_httpd_close(h);
         return err;
     }
     *out = h;
     return VB_OK;
 }
 
-uint16_t vb_http_port(const vb_http *h) {
+uint16_t vb_httpd_port(const vb_httpd *h) {
     return h->port;
 }
 
-void vb_http_drain(vb_http *h) {
+void vb_httpd_drain(vb_httpd *h) {
     if (!atomic_exchange(&h->draining, true)) {
         const MHD_socket listener = MHD_quiesce_daemon(h->daemon);
         if (listener != MHD_INVALID_SOCKET) {
@@ -357,7 +363,7 @@ void vb_http_drain(vb_http *h) {
     }
 }
 
-bool vb_http_wait_idle(vb_http *h, uint32_t wait_ms) {
+bool vb_httpd_wait_idle(vb_httpd *h, uint32_t wait_ms) {
     const uint64_t end_ns = vb_clock_ns() + (uint64_t)wait_ms * NS_PER_MS;
     const struct timespec end = {(time_t)(end_ns / 1000000000u), (long)(end_ns % 1000000000u)};
     pthread_mutex_lock(&h->lock);
@@ -370,26 +376,26 @@ bool vb_http_wait_idle(vb_http *h, uint32_t wait_ms) {
     return idle;
 }
 
-size_t vb_http_exchanges(vb_http *h) {
+size_t vb_httpd_exchanges(vb_httpd *h) {
     pthread_mutex_lock(&h->lock);
     const size_t n = h->n_exchanges;
     pthread_mutex_unlock(&h->lock);
     return n;
 }
 
-size_t vb_http_connections(vb_http *h) {
+size_t vb_httpd_connections(vb_httpd *h) {
     pthread_mutex_lock(&h->lock);
     const size_t n = h->n_connections;
     pthread_mutex_unlock(&h->lock);
     return n;
 }
 
-void vb_http_close(vb_http *h) {
+void vb_httpd_close(vb_httpd *h) {
     if (!h) {
         return;
     }
     if (h->daemon) {
-        vb_http_drain(h);
+        vb_httpd_drain(h);
         /* Whatever is still suspended ends now: the library does not stop before. */
         pthread_mutex_lock(&h->lock);
         for (vb_connection *s = h->connections; s; s = s->next) {
@@ -400,7 +406,7 @@ void vb_http_close(vb_http *h) {
             shutdown(s->fd, SHUT_RDWR);
         }
         pthread_mutex_unlock(&h->lock);
-        (void)vb_http_wait_idle(h, CLOSE_WAIT_MS);
+        (void)vb_httpd_wait_idle(h, CLOSE_WAIT_MS);
         vb_watch_stop(h);
         MHD_stop_daemon(h->daemon);
     } else {

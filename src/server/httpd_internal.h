@@ -1,13 +1,13 @@
-/* What http.c, exchange.c and watch.c share. Internal to them. */
-#ifndef VB_SERVER_HTTP_INTERNAL_H
-#define VB_SERVER_HTTP_INTERNAL_H
+/* What httpd.c, exchange.c and watch.c share. Internal to them. */
+#ifndef VB_SERVER_HTTPD_INTERNAL_H
+#define VB_SERVER_HTTPD_INTERNAL_H
 
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/limits.h"
-#include "server/http.h"
+#include "server/httpd.h"
 
 /* A connection between its start and its end, as the watch sees it. */
 typedef enum vb_phase {
@@ -31,11 +31,11 @@ typedef struct vb_reply_header {
 } vb_reply_header;
 
 struct vb_exchange {
-    vb_http *h;
+    vb_httpd *h;
     struct MHD_Connection *connection;
     vb_connection *socket;
-    const vb_http_route *route; /* NULL: none fits */
-    const char *method;         /* of a route, or "other" */
+    const vb_httpd_route *route; /* NULL: none fits */
+    const char *method;          /* of a route, or "other" */
     char *path;
     const char *rest;
     char request_id[VB_REQUEST_ID_BYTES];
@@ -66,8 +66,8 @@ struct vb_exchange {
     void *gone_user;
 };
 
-struct vb_http {
-    vb_http_options o;
+struct vb_httpd {
+    vb_httpd_options o;
     struct MHD_Daemon *daemon;
     uint16_t port;
     int listener; /* -1 once it is closed */
@@ -88,7 +88,7 @@ struct vb_http {
 /* exchange.c */
 
 /* NULL without memory. */
-vb_exchange *vb_exchange_open(vb_http *h, struct MHD_Connection *c, const char *path);
+vb_exchange *vb_exchange_open(vb_httpd *h, struct MHD_Connection *c, const char *path);
 /* Hands the reply, which is ready, to libmicrohttpd. Event loop only. */
 enum MHD_Result vb_exchange_queue(vb_exchange *x);
 /* Suspends, unless a reply came in the meantime: then true. Event loop only. */
@@ -98,11 +98,11 @@ void vb_exchange_gone(vb_exchange *x);
 
 /* watch.c */
 
-VB_MUST_CHECK vb_err vb_watch_start(vb_http *h, vb_error *e);
-void vb_watch_stop(vb_http *h);
+VB_MUST_CHECK vb_err vb_watch_start(vb_httpd *h, vb_error *e);
+void vb_watch_stop(vb_httpd *h);
 /* libmicrohttpd's notice of connections. */
 void vb_watch_connection(void *cls, struct MHD_Connection *c, void **context,
                          enum MHD_ConnectionNotificationCode code);
-void vb_watch_phase(vb_http *h, vb_connection *s, vb_phase phase, vb_exchange *x);
+void vb_watch_phase(vb_httpd *h, vb_connection *s, vb_phase phase, vb_exchange *x);
 
 #endif

@@ -1,0 +1,89 @@
+/*
+ * One request for an answer, from its body to its durable receipt:
+ *
+ *   parse, tokenise -> commit (store) -> submit (scheduler), wait for the round -> seeds -> tokens
+ *   -> receipt signed and stored -> the answer is complete
+ *
+ * Four kinds of threads touch it, one after the other or on members of their own: a worker prepares
+ * and settles it, the beacon's thread brings the round, the scheduler's brings tokens, and the
+ * watch over connections tells that the client has gone. `pending` counts who still has it; the
+ * last one hands it to a worker. Internal to src/server.
+ */
+#ifndef VB_SERVER_ANSWERING_H
+#define VB_SERVER_ANSWERING_H
+
+#include "api/message.h"
+#include "api/response.h"
+#include "server/service.h"
+
+typedef struct vb_answering vb_answering;
+
+/* What becomes of one choice. */
+typedef struct vb_answer_choice {
+    vb_answering *a;
+    size_t index;
+    vb_message_parser *parser; /* chat; NULL for completions */
+    vb_buf content, reasoning; /* whole, for an answer in one piece */
+    size_t n_drawn, n_reasoning;
+    /* When it has ended. */
+    uint32_t *tokens;
+    size_t n_tokens;
+    char *text;
+    size_t n_text;
+    vb_finish finish;
+    uint8_t trace_root[VB_SHA256_BYTES];
+} vb_answer_choice;
+
+struct vb_answering {
+    vb_job job;
+    vb_wait wait;
+    vb_service *s;
+    vb_exchange *x;
+    vb_api_endpoint endpoint;
+    vb_api_request q;
+    vb_receipt r;
+    uint8_t hash[VB_SHA256_BYTES];
+    uint64_t start_ns, committed_ns;
+    char id[64]; /* of the response */
+    vb_stop_string stops[VB_STOP_STRINGS_MAX];
+    vb_generation_options *options; /* of each choice */
+    vb_answer_choice *choices;
+    size_t n_choices;
+    vb_buf echo;  /* the prompt's text, when it is part of the answer */
+    vb_buf event; /* of a stream: reused */
+    bool streaming, fell_back;
+
+    atomic_int pending;
+    atomic_bool gone, first_token;
+    atomic_uint_fast64_t ticket; /* of the scheduler; 0: not submitted */
+    atomic_bool scheduled_done;
+    /* Written by who has it, read when it is settled. */
+    size_t n_cached;
+    vb_err err; /* the first that a choice had */
+    vb_error error;
+    vb_err beacon_err;
+    vb_error beacon_error;
+    vb_err output_err; /* the response can not be made: no memory */
+};
+
+/* Runs the request of x, whose body is there; replies in any case. */
+void vb_answering_begin(vb_service *s, vb_exchange *x, vb_api_endpoint endpoint);
+
+/* fill.c: the receipt's prompt and request, but for number, time, key and a local chain's id. */
+VB_MUST_CHECK vb_err vb_answering_fill(vb_answering *a, vb_api_error *e);
+
+/* output.c */
+
+VB_MUST_CHECK vb_err vb_output_open(vb_answering *a, vb_error *e);
+void vb_output_close(vb_answering *a);
+/* The commitment, before any token: headers, and of a stream the first event. */
+void vb_output_commitment(vb_answering *a);
+/* On the scheduler's thread. */
+void vb_output_text(vb_answer_choice *c, const char *text, size_t n_bytes);
+void vb_output_end(vb_answer_choice *c);
+/* The receipt is durable: the rest of the response. */
+void vb_output_complete(vb_answering *a);
+/* There is none. */
+void vb_output_fail(vb_answering *a, const vb_api_error *e);
+
+#endif

@@ -1,0 +1,20 @@
+/* The routes of the server (docs/server.md). Internal to src/server. */
+#ifndef VB_SERVER_ENDPOINTS_H
+#define VB_SERVER_ENDPOINTS_H
+
+#include "server/service.h"
+
+enum { VB_SERVER_ROUTES = 13 };
+
+/* Fills the table for a service; body_bytes_max is that of large bodies. */
+void vb_server_routes(vb_httpd_route routes[VB_SERVER_ROUTES], size_t body_bytes_max);
+
+/* Runs what may block on a worker; replies 503 when there are too many such. */
+void vb_service_put(vb_service *s, vb_exchange *x, void (*run)(vb_service *s, vb_exchange *x));
+
+/* records.c: on a worker. */
+void vb_record_show(vb_service *s, vb_exchange *x);
+void vb_record_verify(vb_service *s, vb_exchange *x);
+void vb_record_replay(vb_service *s, vb_exchange *x);
+
+#endif

@@ -1,0 +1,251 @@
+#include "server/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/system.h"
+#include "base/version.h"
+#include "engine/scheduler.h"
+#include "model/kv_pool.h"
+#include "server/endpoints.h"
+#include "server/log.h"
+#include "verify/prompt.h"
+
+enum { MEGABYTE = 1 << 20, DAY_MS = 86400000, JOBS_MAX = 1024, SETTLE_WAIT_MS = 10000 };
+
+struct vb_server {
+    vb_service service;
+    vb_httpd_route routes[VB_SERVER_ROUTES];
+};
+
+/* Who may ask, before the body is read. */
+
+static bool admit(void *user, vb_exchange *x, const vb_httpd_route *route) {
+    vb_service *s = user;
+    if (route->open) {
+        return true;
+    }
+    vb_client *client = NULL;
+    uint32_t retry_after_s = 1;
+    char seconds[16];
+    switch (vb_clients_admit(s->clients, vb_exchange_header(x, "Authorization"), vb_clock_ns(),
+                             &client, &retry_after_s)) {
+    case VB_ADMITTED: vb_exchange_set_client(x, client, vb_client_name(client)); return true;
+    case VB_NOT_ADMITTED_KEY:
+        vb_metrics_add(&s->metrics.refused[VB_REFUSED_KEY], 1);
+        vb_exchange_set_header(x, "WWW-Authenticate", "Bearer");
+        vb_exchange_fail(x, 401, "invalid_api_key",
+                         "expected a key of this server: Authorization: Bearer KEY");
+        return false;
+    case VB_NOT_ADMITTED_RATE:
+        vb_metrics_add(&s->metrics.refused[VB_REFUSED_RATE], 1);
+        snprintf(seconds, sizeof seconds, "%u", retry_after_s);
+        vb_exchange_set_header(x, "Retry-After", seconds);
+        vb_exchange_fail(x, 429, "rate_limit_exceeded",
+                         "too many requests a minute; the next one in %u s", retry_after_s);
+        return false;
+    case VB_NOT_ADMITTED_CONCURRENCY:
+        vb_metrics_add(&s->metrics.refused[VB_REFUSED_CONCURRENCY], 1);
+        vb_exchange_set_header(x, "Retry-After", "1");
+        vb_exchange_fail(x, 429, "concurrency_limit_exceeded", "too many requests at once");
+        return false;
+    }
+    return false;
+}
+
+static void finished(void *user, const vb_exchange_summary *e, void *client) {
+    vb_service *s = user;
+    if (client) {
+        vb_clients_leave(s->clients, client);
+    }
+    vb_metrics_exchange(&s->metrics, e);
+    vb_log_exchange(e);
+}
+
+/* Opening. */
+
+static void name_model(vb_service *s) {
+    const vb_model_config *c = vb_model_get_config(s->o.model);
+    char hex[VB_SHA256_HEX_BYTES];
+    vb_hex_encode(s->o.model_sha256, VB_SHA256_BYTES, hex);
+    snprintf(s->model_name, sizeof s->model_name, "%s",
+             s->config->model_name ? s->config->model_name
+             : c->name[0]          ? c->name
+                                   : "model");
+    snprintf(s->fingerprint, sizeof s->fingerprint, "vb-%s-%.12s", VB_VERSION, hex);
+}
+
+static vb_err open_store(vb_service *s, vb_error *e) {
+    const vb_server_config *c = s->config;
+    const vb_store_options options = {.keep_ms = c->keep_days * DAY_MS,
+                                      .keep_bytes = c->keep_megabytes * MEGABYTE};
+    size_t n_lost = 0;
+    vb_err err = vb_store_open(s->o.store_file, s->o.key, &options, &s->store, &n_lost, e);
+    if (!err && n_lost) {
+        vb_log(VB_LOG_WARNING, "store",
+               "%zu commitments of a server that ended before its answers "
+               "were recorded as lost",
+               n_lost);
+    }
+    return err ? err : vb_local_chain_open(s->o.data_dir, &s->chain, e);
+}
+
+static vb_err open_scheduler(vb_service *s, vb_error *e) {
+    const vb_server_config *c = s->config;
+    const vb_model_config *m = vb_model_get_config(s->o.model);
+    const uint64_t page = vb_kv_page_bytes(m);
+    uint64_t ctx = c->ctx ? c->ctx : m->n_ctx_train;
+    s->n_pages = (size_t)(c->kv_megabytes * MEGABYTE / page);
+    if (ctx > m->n_ctx_train) {
+        return vb_fail(e, VB_EINVAL, "ctx: the model's own limit is %zu tokens",
+                       (size_t)m->n_ctx_train);
+    }
+    /* A sequence can not be longer than the whole cache. */
+    ctx = ctx < s->n_pages * VB_ATTN_CHUNK ? ctx : s->n_pages * VB_ATTN_CHUNK;
+    if (ctx < 2) {
+        return vb_fail(e, VB_EINVAL, "kv_megabytes: one page of this model has %llu bytes",
+                       (unsigned long long)page);
+    }
+    s->ctx_tokens = (size_t)ctx;
+    const uint64_t queue = c->queue + c->sequences;
+    const vb_scheduler_options options = {
+        .model = s->o.model,
+        .n_threads = s->o.n_threads,
+        .batch_tokens = s->o.batch_tokens,
+        .ctx_tokens = s->ctx_tokens,
+        .kv_bytes = s->n_pages * page,
+        .sequences_max = (size_t)c->sequences,
+        .queue_max = queue < VB_QUEUE_MAX ? (size_t)queue : VB_QUEUE_MAX,
+        .prefix_cache = !c->no_prefix_cache,
+    };
+    s->answers_max = options.queue_max;
+    return vb_scheduler_open(&options, &s->scheduler, e);
+}
+
+static void set_defaults(vb_service *s) {
+    const vb_server_config *c = s->config;
+    s->defaults = (vb_api_defaults)VB_API_DEFAULTS;
+    s->defaults.chat_max_tokens = (uint32_t)c->max_tokens;
+    s->defaults.choices_max =
+        (uint32_t)(c->sequences < VB_CHOICES_MAX ? c->sequences : VB_CHOICES_MAX);
+    s->defaults.n_vocab = vb_tokenizer_size(s->o.tokenizer);
+    s->defaults.deadline_ms = s->defaults.deadline_ms_max = (uint32_t)(c->request_s * 1000);
+    s->defaults.beacon_id = s->rounds ? s->beacon_id : VB_LOCAL_BEACON_NAME;
+    s->defaults.mode = s->rounds ? vb_beacon_mode_of_name(c->beacon_mode) : VB_MODE_LOCAL;
+    s->defaults.fallback = c->beacon_fallback ? VB_LOCAL_BEACON_NAME : NULL;
+}
+
+static vb_err open_rounds(vb_service *s, vb_error *e) {
+    if (!s->o.sources[0]) {
+        return VB_OK;
+    }
+    s->beacon_id = vb_source_id(s->o.sources[0]);
+    return vb_rounds_open(s->o.sources, VB_SERVER_SOURCES, s->o.trust, s->o.beacon_wait_ms,
+                          &s->rounds, e);
+}
+
+static vb_err open_http(vb_server *server, vb_error *e) {
+    vb_service *s = &server->service;
+    const vb_server_config *c = s->config;
+    vb_server_routes(server->routes, (size_t)c->body_kilobytes * 1024);
+    vb_metrics_begin(&s->metrics, server->routes, VB_SERVER_ROUTES);
+    const vb_httpd_options options = {
+        .address = c->address,
+        .port = (uint16_t)c->port,
+        .connections_max = (size_t)c->connections,
+        .connections_per_address_max = (size_t)c->connections_per_address,
+        .header_bytes_max = (size_t)c->header_kilobytes * 1024,
+        .bodies_bytes_max = c->bodies_megabytes * MEGABYTE,
+        .header_ms = (uint32_t)c->header_s * 1000,
+        .body_ms = (uint32_t)c->body_s * 1000,
+        .idle_ms = (uint32_t)c->idle_s * 1000,
+        .send_ms = (uint32_t)c->send_s * 1000,
+        .stream_bytes_max = (size_t)c->stream_kilobytes * 1024,
+        .tls_certificate = s->o.tls_certificate,
+        .tls_key = s->o.tls_key,
+        .cors_origins = (const char *const *)c->cors_origins.items,
+        .n_cors_origins = c->cors_origins.n,
+        .routes = server->routes,
+        .n_routes = VB_SERVER_ROUTES,
+        .admit = admit,
+        .finished = finished,
+        .user = s,
+    };
+    return vb_httpd_open(&options, &s->http, e);
+}
+
+vb_err vb_server_open(const vb_server_options *o, vb_server **out, vb_error *e) {
+    vb_server *server = calloc(1, sizeof *server);
+    if (!server) {
+        return vb_fail(e, VB_ENOMEM, "no memory for the server");
+    }
+    vb_service *s = &server->service;
+    s->o = *o;
+    s->config = o->config;
+    s->started_ms = vb_unix_ms();
+    pthread_mutex_init(&s->chain_lock, NULL);
+    name_model(s);
+    s->uses_date = vb_prompt_uses_date(o->gguf, o->tokenizer);
+    const vb_client_limits limits = {(uint32_t)o->config->requests_per_minute,
+                                     (uint32_t)o->config->concurrent};
+    vb_err err = vb_clients_open(o->api_keys, o->api_keys ? strlen(o->api_keys) : 0, &limits,
+                                 &s->clients, e);
+    if (err) {
+        vb_fail_in(e, err, "api_keys");
+    }
+    if (err || (err = open_store(s, e)) || (err = open_scheduler(s, e)) ||
+        (err = open_rounds(s, e)) ||
+        (err = vb_workers_open((size_t)o->config->workers, JOBS_MAX, &s->workers, e))) {
+        vb_server_close(server);
+        return err;
+    }
+    set_defaults(s);
+    if ((err = open_http(server, e))) {
+        vb_server_close(server);
+        return err;
+    }
+    *out = server;
+    return VB_OK;
+}
+
+uint16_t vb_server_port(const vb_server *s) {
+    return vb_httpd_port(s->service.http);
+}
+
+void vb_server_drain(vb_server *server, uint32_t wait_ms) {
+    vb_service *s = &server->service;
+    vb_error e;
+    atomic_store(&s->draining, true);
+    vb_httpd_drain(s->http);
+    if (!vb_httpd_wait_idle(s->http, wait_ms)) {
+        vb_log(VB_LOG_WARNING, "drain", "%zu requests are cancelled", vb_httpd_exchanges(s->http));
+    }
+    if (vb_scheduler_drain(s->scheduler, 0, &e)) {
+        vb_log(VB_LOG_WARNING, "drain", "%s", e.msg);
+    }
+    (void)vb_httpd_wait_idle(s->http, SETTLE_WAIT_MS);
+}
+
+void vb_server_close(vb_server *server) {
+    if (!server) {
+        return;
+    }
+    vb_service *s = &server->service;
+    if (s->http) {
+        vb_server_drain(server, 0);
+    }
+    /* In this order: who brings work ends before who does it. The scheduler has been drained, so it
+     * calls nobody any more, and refuses whatever still comes. */
+    vb_rounds_close(s->rounds);
+    vb_workers_close(s->workers);
+    if (s->scheduler) {
+        vb_scheduler_close(s->scheduler);
+    }
+    vb_httpd_close(s->http);
+    vb_local_chain_close(s->chain);
+    vb_store_close(s->store);
+    vb_clients_close(s->clients);
+    pthread_mutex_destroy(&s->chain_lock);
+    free(server);
+}

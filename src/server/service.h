@@ -1,0 +1,56 @@
+/*
+ * What the endpoints share: the loaded model, who signs, where records go, and the threads that
+ * work. Filled by server.c before the first request, and unchanged until the last one is over.
+ * Internal to src/server.
+ */
+#ifndef VB_SERVER_SERVICE_H
+#define VB_SERVER_SERVICE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/request.h"
+#include "beacon/local_chain.h"
+#include "engine/scheduler.h"
+#include "server/clients.h"
+#include "server/httpd.h"
+#include "server/metrics.h"
+#include "server/rounds.h"
+#include "server/server.h"
+#include "server/workers.h"
+#include "store/store.h"
+
+/* How the API names the server's own local chain, whose full id a commitment states. */
+#define VB_LOCAL_BEACON_NAME "local:server"
+
+typedef struct vb_service {
+    vb_server_options o;
+    const vb_server_config *config; /* o.config */
+    char model_name[VB_RECEIPT_NAME_BYTES_MAX + 1];
+    char fingerprint[64];
+    bool uses_date; /* the chat template prints one */
+    uint64_t started_ms;
+    vb_api_defaults defaults;
+    size_t ctx_tokens, n_pages; /* of a sequence; of the KV cache */
+
+    vb_store *store;
+    vb_scheduler *scheduler;
+    pthread_mutex_t chain_lock;
+    vb_local_chain *chain;
+    vb_rounds *rounds;     /* NULL: no public beacon */
+    const char *beacon_id; /* of rounds */
+    vb_workers *workers;
+    vb_clients *clients;
+    vb_metrics metrics;
+    vb_httpd *http;
+
+    atomic_size_t n_answers; /* being made; at most answers_max */
+    size_t answers_max;
+    atomic_bool draining;
+    atomic_bool verifying; /* a receipt is replayed */
+} vb_service;
+
+/* Replies with an error of the API. */
+void vb_service_fail(vb_exchange *x, const vb_api_error *e);
+
+#endif
