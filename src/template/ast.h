@@ -122,6 +122,10 @@ struct vb_node {
     size_t text_len;
     int64_t integer;
     double real;
+    /* BLOCK with a scope of its own: names that are undefined in it until they are set, though
+     * there may be variables of these names outside (symbols.c). */
+    uint32_t *hidden;
+    uint32_t n_hidden;
     const void *entry; /* the filter's or test's table entry; NULL: there is none of that name */
 };
 
@@ -163,6 +167,9 @@ void vb_jinja_lex(vb_parser *p, const char *source, size_t n_bytes);
 
 /* The whole template. */
 vb_node *vb_jinja_parse(vb_parser *p);
+
+/* Fills `hidden` of all blocks. */
+void vb_jinja_find_hidden(vb_parser *p, vb_node *root);
 
 /* For parse.c: the parts of expressions. NULL only after an error. */
 vb_node *vb_parse_expression(vb_parser *p, bool with_condition);

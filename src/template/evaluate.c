@@ -41,6 +41,13 @@ void vb_bind(vb_render *r, vb_scope *scope, uint32_t name, vb_value value) {
     (void)vb_render_step(r, scope->n / 16);
 }
 
+void vb_hide(vb_render *r, const vb_node *block) {
+    for (uint32_t i = 0; i < block->n_hidden && !r->err; i++) {
+        const uint32_t name = block->hidden[i];
+        vb_bind(r, r->scope, name, vb_undefined(r->t->names.text[name]));
+    }
+}
+
 static vb_value global(vb_render *r, uint32_t name) {
     const char *text = r->t->names.text[name];
     vb_value *slot = &r->globals[name];

@@ -51,6 +51,7 @@ static vb_value capture(vb_render *r, const vb_node *body, vb_scope *scope) {
     }
     r->out = &text;
     r->scope = scope;
+    vb_hide(r, body);
     (void)vb_execute(r, body);
     r->scope = outer;
     r->out = out;
@@ -106,6 +107,7 @@ static void run_items(vb_render *r, const vb_node *node, vb_loop *loop) {
         loop->index0 = i;
         vb_bind(r, scope, r->t->name_loop, (vb_value){.kind = VB_VALUE_LOOP, .as.loop = loop});
         assign(r, node->a, loop->items[i]);
+        vb_hide(r, node->list[0]);
         const vb_flow flow = r->err ? VB_FLOW_BREAK : vb_execute(r, node->list[0]);
         r->scope = outer;
         if (flow == VB_FLOW_BREAK) {
@@ -137,6 +139,7 @@ static void run_loop(vb_render *r, const vb_node *node, vb_value what, unsigned 
         vb_scope *outer = r->scope;
         r->scope = vb_scope_make(r, outer);
         if (r->scope) {
+            vb_hide(r, node->list[1]);
             (void)vb_execute(r, node->list[1]);
         }
         r->scope = outer;
@@ -313,6 +316,10 @@ static void run_captured(vb_render *r, const vb_node *body, const vb_node *filte
     vb_value v = capture(r, body, vb_scope_make(r, r->scope));
     if (filters && !r->err) {
         v = vb_evaluate_filters(r, filters, v);
+        if (!r->err && v.kind != VB_VALUE_STRING) {
+            vb_render_fail(r, VB_EINVAL, "the filters of a block: expected a string, not %s",
+                           vb_value_type(v));
+        }
     }
     if (!r->err) {
         vb_value_print(r->out, v);

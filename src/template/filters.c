@@ -389,17 +389,22 @@ FILTER(truncate) {
         v[3].kind == VB_VALUE_NONE ? 5 : vb_integer_argument(r, v[3], 5, "the leeway of truncate");
     vb_value end = v[2].kind == VB_VALUE_MISSING ? vb_text_value(r, "...") : v[2];
     const vb_string *tail = vb_string_argument(r, end, "the end of truncate");
-    const vb_string *s = vb_string_argument(r, input, "truncate");
-    const int64_t n = (int64_t)vb_string_chars(s), n_tail = (int64_t)vb_string_chars(tail);
+    const int64_t n_tail = (int64_t)vb_string_chars(tail);
+    size_t n = 0;
     vb_builder b = {.r = r};
+    if (!vb_value_length(r, input, &n)) {
+        return vb_render_fail(r, VB_EINVAL, "truncate: expected a string, not %s",
+                              vb_value_type(input));
+    }
     if (!r->err && (length < n_tail || leeway < 0)) {
         return vb_render_fail(r, VB_EINVAL,
                               "truncate: expected a length of at least %lld and no negative leeway",
                               (long long)n_tail);
     }
-    if (r->err || n - leeway <= length) {
+    if (r->err || (int64_t)n - leeway <= length) {
         return input;
     }
+    const vb_string *s = vb_string_argument(r, input, "truncate");
     vb_string kept = *s;
     kept.len = vb_string_offset(s, (size_t)(length - n_tail));
     if (!vb_value_truth(r, v[1])) {

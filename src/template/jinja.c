@@ -41,6 +41,9 @@ static void compile(vb_parser *p, const char *source, size_t n_bytes) {
     if (!p->err) {
         t->root = vb_jinja_parse(p);
     }
+    if (!p->err) {
+        vb_jinja_find_hidden(p, t->root);
+    }
 }
 
 vb_err vb_jinja_compile(const char *source, size_t n_bytes, vb_jinja **out, vb_error *e) {
@@ -186,6 +189,7 @@ vb_err vb_jinja_render(const vb_jinja *t, const vb_jinja_input *input, vb_jinja_
         r.globals[i] = (vb_value){.kind = VB_VALUE_MISSING};
     }
     r.scope = vb_scope_make(&r, NULL);
+    vb_hide(&r, t->root);
     if (!r.err) {
         (void)vb_execute(&r, t->root);
     }

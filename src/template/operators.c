@@ -315,7 +315,10 @@ vb_value vb_format_percent(vb_render *r, const vb_string *f, vb_value args) {
         format_one(r, &b, kind, value);
         i++;
     }
-    if (used < n && args.kind != VB_VALUE_DICT) {
+    /* Python takes whatever can be indexed for a mapping, whose values need not all be used. */
+    const bool mapping = args.kind == VB_VALUE_DICT || args.kind == VB_VALUE_LIST ||
+                         args.kind == VB_VALUE_RANGE || args.kind == VB_VALUE_UNDEFINED;
+    if (used < n && !mapping) {
         vb_render_fail(r, VB_EINVAL, "a string's format leaves values over");
     }
     return vb_builder_value(&b);

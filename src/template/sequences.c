@@ -225,12 +225,14 @@ FILTER(dict_sort) {
     return collected(&pairs, VB_VALUE_LIST, NULL);
 }
 
-/* One sort key: the parts of a path with commas are compared one after another. */
+/* One sort key: the parts of a path with commas are compared one after another. A list even of one
+ * part, as in jinja2: items of lists that are equal need no order. */
 static vb_value sort_key(vb_render *r, vb_value item, vb_value path, bool exact) {
     collector x = {.r = r};
     if (path.kind != VB_VALUE_STRING) {
         vb_value key = at_path(r, item, path, absent);
-        return exact ? key : vb_fold(r, key);
+        collect(&x, exact ? key : vb_fold(r, key));
+        return collected(&x, VB_VALUE_LIST, NULL);
     }
     const vb_string *s = path.as.string;
     for (size_t i = 0; i <= s->len && !r->err;) {
@@ -470,8 +472,10 @@ static vb_value choose(vb_render *r, vb_value input, vb_args *args, bool by_attr
     for (size_t i = 0; i < n && vb_render_step(r, 1); i++) {
         vb_value item = by_attribute ? at_path(r, all[i], args->v[0], absent) : all[i];
         vb_args rest = *args;
-        rest.v += by_attribute;
-        rest.n -= by_attribute;
+        if (by_attribute) {
+            rest.v++;
+            rest.n--;
+        }
         if (rest.n) {
             vb_value test = *rest.v++;
             rest.n--;

@@ -104,6 +104,9 @@ bool vb_value_iterate(vb_render *r, vb_value v, const vb_value **items, size_t *
         *n = v.as.items->n - v.as.items->taken;
         v.as.items->taken = v.as.items->n;
         return true;
+    case VB_VALUE_LOOP:
+        vb_render_fail(r, VB_EUNSUPPORTED, "going through a loop's own items is not supported");
+        return false;
     default:
         vb_render_fail(r, VB_EINVAL, "expected something to go through, not %s", vb_value_type(v));
         return false;

@@ -285,6 +285,8 @@ vb_value vb_value_slice(vb_render *r, vb_value object, const vb_value bounds[3])
 vb_value vb_lookup(vb_render *r, uint32_t name);
 void vb_bind(vb_render *r, vb_scope *scope, uint32_t name, vb_value value);
 vb_scope *vb_scope_make(vb_render *r, vb_scope *outer);
+/* Begins a block in r->scope: its hidden names are undefined. */
+void vb_hide(vb_render *r, const vb_node *block);
 
 /* --- operators.c --- */
 

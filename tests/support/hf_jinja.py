@@ -1,5 +1,6 @@
 """Python's jinja2 in the environment in which Hugging Face's tokenizers render chat templates:
 what src/template must agree with."""
+import copy
 import datetime
 import json
 
@@ -52,6 +53,7 @@ def render(env, template, context):
     except (jinja2.exceptions.TemplateSyntaxError, SyntaxError):  # the latter: break outside a loop
         return None, "format"
     try:
-        return compiled.render(**context), None
+        # A filter of jinja2's may change what it is given (indent of a list).
+        return compiled.render(**copy.deepcopy(context)), None
     except Exception:  # whatever Python raises, the render fails
         return None, "invalid-argument"
