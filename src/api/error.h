@@ -25,8 +25,8 @@ vb_err vb_api_fail(vb_api_error *e, vb_err err, int status, const char *code, co
                    const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
 /* What a client is told of an error from inside the server. What it asked for is 400, with the
- * error's own sentence; what the server lacks is 503 and what is broken 500, with a sentence that
- * says nothing about files and memory. */
+ * error's own sentence (inner may be NULL for other codes); what the server lacks is 503 and what
+ * is broken 500, with a sentence that says nothing about files and memory. */
 void vb_api_error_of(vb_err err, const vb_error *inner, vb_api_error *e);
 
 /* "invalid_request_error" and the like: it follows from the status. */

@@ -38,7 +38,11 @@ struct vb_message_parser {
     vb_buf text;
 };
 
-enum { HELD_BYTES_MAX = VB_API_TOOL_CALL_BYTES_MAX + VB_API_SPACE_BYTES_MAX + 64 };
+enum {
+    HELD_BYTES_MAX = VB_API_TOOL_CALL_BYTES_MAX + VB_API_SPACE_BYTES_MAX + 64,
+    /* Past these the first name of what Llama 3 calls has come: tag, white space twice, name. */
+    BARE_BEGINNING_BYTES_MAX = 2 * VB_API_SPACE_BYTES_MAX + 64
+};
 
 static const char think_open[] = "<think>", think_close[] = "</think>";
 static const char call_open[] = "<tool_call>", call_close[] = "</tool_call>";
@@ -254,6 +258,39 @@ static bool begins_with(const char *p, size_t n, const char *text) {
     return n >= strlen(text) && memcmp(p, text, strlen(text)) == 0;
 }
 
+/* White space at p, at most as much as is held back. */
+static size_t space_bytes(const char *p, size_t n) {
+    size_t i = 0;
+    while (i < n && i < VB_API_SPACE_BYTES_MAX && is_space(p[i])) {
+        i++;
+    }
+    return i;
+}
+
+/* Whether n bytes can be the beginning of Llama 3's calls: its tag, a bracket, the first name. */
+static bool may_be_bare(const vb_message_parser *m) {
+    static const char *const names[] = {"\"name\"", "\"type\"", "\"parameters\""};
+    const char *p = (const char *)m->held.data + m->quiet;
+    const size_t n = m->held.len - m->quiet;
+    size_t at = 0;
+    if (match_tag(m, python_tag) != MATCH_NO) {
+        return true;
+    }
+    at += begins_with(p, n, python_tag) ? strlen(python_tag) : 0;
+    at += space_bytes(p + at, n - at);
+    if (at < n && p[at++] != '{') {
+        return false;
+    }
+    at += space_bytes(p + at, n - at);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const size_t n_name = strlen(names[i]), left = n - at;
+        if (memcmp(p + at, names[i], left < n_name ? left : n_name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Llama 3's calls are the whole of the content, which is held until its end shows whether they are;
  * anything else shows early, by its first bytes. */
 static vb_err step_bare(vb_message_parser *m, char c) {
@@ -264,11 +301,9 @@ static vb_err step_bare(vb_message_parser *m, char c) {
     if (is_space(c) && m->quiet + 1 == m->held.len) {
         m->quiet++;
     }
-    const char *p = (const char *)m->held.data + m->quiet;
     const size_t n = m->held.len - m->quiet;
-    const bool may_be = n == 0 || *p == '{' || match_tag(m, python_tag) != MATCH_NO ||
-                        begins_with(p, n, python_tag);
-    if (may_be && m->quiet <= VB_API_SPACE_BYTES_MAX && n <= VB_API_TOOL_CALL_BYTES_MAX) {
+    if (m->quiet <= VB_API_SPACE_BYTES_MAX && n <= VB_API_TOOL_CALL_BYTES_MAX &&
+        (n > BARE_BEGINNING_BYTES_MAX || may_be_bare(m))) {
         return VB_OK;
     }
     m->state = CONTENT;

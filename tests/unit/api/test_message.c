@@ -164,8 +164,8 @@ static void hermes_calls(void **state) {
                   "C[Look:]M[\n]T0[f|{\"x\": [1, \"}\"]}]M[\n]T1[g.h-1|{}]M[\n]");
     assert_events(&hermes,
                   "<tool_call>{\"name\":\"f\",\"arguments\":{\"s\":\"</tool_call>\\\"\"}}"
-                  "</tool_call> and more",
-                  "T0[f|{\"s\":\"</tool_call>\\\"\"}]C[ and more]");
+                  "</tool_call> and more\n",
+                  "T0[f|{\"s\":\"</tool_call>\\\"\"}]C[ and more\n]");
     assert_events(&hermes, "<tool_call>{\"name\":\"f\",\"arguments\":{}}", "T0[f|{}]");
     assert_events(&hermes, "a <b> <tool_calls> <tool_ <tool_call",
                   "C[a <b> <tool_calls> <tool_ <tool_call]");
@@ -246,6 +246,26 @@ static void llama_calls(void **state) {
     }
 }
 
+/* What can not become a call is not held back: a JSON answer streams. */
+static void other_json_comes_at_once(void **state) {
+    static const char *const texts[] = {"{\"a", " { \"nam ", "<|python_tag|> [", "{7",
+                                        "{}",   "hi",        "<|python_tax"};
+    static const char *const held[] = {"{ \"nam", "<|python_tag|> { \"type\" : 7", " ", "{",
+                                       "{\"parameters"};
+    vb_error e;
+    (void)state;
+    for (size_t i = 0; i < 12; i++) {
+        const char *text = i < 7 ? texts[i] : held[i - 7];
+        record r = {.log = vb_buf_make(1 << 10), .raw = vb_buf_make(1 << 10)};
+        vb_message_parser *m = NULL;
+        assert_int_equal(vb_message_open(&llama, note, &r, &m, &e), VB_OK);
+        assert_int_equal(vb_message_feed(m, text, strlen(text), &e), VB_OK);
+        assert_int_equal(r.raw.len, i < 7 ? strlen(text) : 0);
+        vb_message_close(m);
+        free_record(&r);
+    }
+}
+
 /* Texts longer than what is held back go on as content, wherever they are cut. */
 static void what_is_held_is_bounded(void **state) {
     const size_t n = VB_API_TOOL_CALL_BYTES_MAX + 100;
@@ -260,11 +280,11 @@ static void what_is_held_is_bounded(void **state) {
         assert_int_equal(r.log.len, n + 3);
         assert_true(r.log.data[0] == 'C');
         free_record(&r);
-        text[0] = '{';
+        memcpy(text, "{\"name\":\"", 9);
         r = run(&llama, text, n, cut, pieces);
         assert_int_equal(r.log.len, n + 3);
         free_record(&r);
-        text[0] = '<';
+        memcpy(text, "<tool_call>{\"", 13);
     }
     memset(text, ' ', n);
     for (size_t pieces = 0; pieces <= 2; pieces += 2) {
@@ -349,6 +369,7 @@ int main(void) {
         cmocka_unit_test(calls_after_reasoning),
         cmocka_unit_test(malformed_calls_are_content),
         cmocka_unit_test(llama_calls),
+        cmocka_unit_test(other_json_comes_at_once),
         cmocka_unit_test(what_is_held_is_bounded),
         cmocka_unit_test(calls_are_counted),
         cmocka_unit_test(any_cutting_gives_the_same),
