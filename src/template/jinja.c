@@ -91,8 +91,7 @@ vb_value vb_render_fail(vb_render *r, vb_err code, const char *fmt, ...) {
     return vb_undefined(NULL);
 }
 
-/* Why the arena gave nothing. */
-static void no_memory(vb_render *r) {
+void vb_render_no_memory(vb_render *r) {
     if (r->arena.full) {
         vb_render_fail(r, VB_ELIMIT, "the render needs more than %zu bytes of memory",
                        r->arena.max_bytes);
@@ -111,7 +110,7 @@ void *vb_render_take(vb_render *r, size_t n, size_t size) {
     }
     void *p = vb_arena_take(&r->arena, bytes);
     if (!p) {
-        no_memory(r);
+        vb_render_no_memory(r);
     }
     return p;
 }

@@ -74,7 +74,7 @@ static bool reserve(vb_builder *b, size_t more, bool marks) {
             b->marks = m;
         }
         if (!p || (b->marks && !m)) {
-            (void)vb_render_take(r, SIZE_MAX, 1); /* sets the error */
+            vb_render_no_memory(r);
             return false;
         }
         b->cap = cap;

@@ -172,6 +172,8 @@ vb_value vb_render_fail(vb_render *r, vb_err code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Arena memory, not cleared; NULL after an error. n items of `size` bytes. */
 void *vb_render_take(vb_render *r, size_t n, size_t size);
+/* The arena gave nothing: sets the error that says why. */
+void vb_render_no_memory(vb_render *r);
 /* Counts work; false after an error, which it sets when there was too much. */
 bool vb_render_step(vb_render *r, size_t n);
 bool vb_render_enter(vb_render *r);
