@@ -49,9 +49,10 @@ const char *vb_beacon_mode_strength(vb_beacon_mode m) {
         return "next: drawn from the first round after the commitment; nobody "
                "could choose it";
     case VB_MODE_LATEST:
-        return "latest: drawn from a round known at the commitment; weaker, and "
-               "no claim without the client's nonce";
-    case VB_MODE_FIXED: return "fixed: the caller gave the seed or named the round; reproducible, not a fair draw";
+        return "latest: drawn from a round known at the commitment; weaker (the server can try "
+               "several commitments), and no claim without the client's nonce";
+    case VB_MODE_FIXED:
+        return "fixed: the caller gave the seed or named the round; reproducible, not a fair draw";
     case VB_MODE_LOCAL:
         return "local: the server's own hash chain; reproducible, but fairness "
                "rests on the server";

@@ -64,6 +64,8 @@ typedef struct vb_beacon_facts {
     bool timed; /* rounds of this kind have times */
     /* The commitment times for which this round is the one that mode next, or latest, names. */
     vb_beacon_window next, latest;
+    /* Who makes the proof chooses among many that all hold, each with its own randomness. */
+    bool chosen;
     char caveat[VB_BEACON_CAVEAT_BYTES]; /* what the proof leaves open, for people; "" */
 } vb_beacon_facts;
 

@@ -181,6 +181,7 @@ static vb_err verify_parts(const vb_beacon_round *parts, size_t n, const vb_trus
         }
         if (!err || err == VB_EUNTRUSTED) {
             all.timed = all.timed && one.timed;
+            all.chosen = all.chosen || one.chosen; /* with the other parts known */
             intersect(&all.next, &one.next);
             intersect(&all.latest, &one.latest);
             add_caveat(&all, &one, vb_beacon_kind_name(vb_beacon_kind_of_id(parts[i].id)));

@@ -22,8 +22,9 @@ enum {
 
 #define SECONDS_MAX (((uint64_t)1 << 53) - 1)
 
+/* Height and timestamp are in the randomness, so who may choose them chooses among draws. */
 static const char caveat[] = "a Theta block's height and times are the server's word (the votes "
-                             "are for its hash alone), and "
+                             "are for its hash alone), so the server can choose among draws; and "
                              "its proposer can choose among hashes";
 
 typedef struct theta_vote {
@@ -205,6 +206,7 @@ static vb_err check_stake(const char *chain, uint64_t height, const theta_proof 
 static void set_facts(const theta_proof *p, vb_beacon_facts *facts) {
     uint64_t time_ms = 1000 * p->timestamp;
     *facts = (vb_beacon_facts){.timed = true,
+                               .chosen = true,
                                .next = {1000 * p->previous_timestamp, time_ms},
                                .latest = {time_ms, time_ms + LATEST_MS}};
     snprintf(facts->caveat, sizeof facts->caveat, "%s", caveat);

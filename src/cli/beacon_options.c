@@ -1,9 +1,10 @@
 #include "cli/beacon_options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/limits.h"
 #include "cli/app.h"
@@ -43,7 +44,8 @@ void vb_trust_option_add(vb_beacon_options *b, vb_opt_table *t) {
     vb_opt_add(t, &row, 1);
 }
 
-/* The default trust file; false when there is none. */
+/* The default trust file; false when there is none. One that is there and can not be looked at (a
+ * link to nothing, a folder without rights) is not none: its limits would be dropped silently. */
 static bool default_file(char path[VB_PATH_BYTES_MAX]) {
     const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     int n = base && base[0] == '/'
@@ -51,7 +53,9 @@ static bool default_file(char path[VB_PATH_BYTES_MAX]) {
             : home && home[0] == '/'
                 ? snprintf(path, VB_PATH_BYTES_MAX, "%s/.config/verbatim/trust.json", home)
                 : -1;
-    return n > 0 && n < (int)VB_PATH_BYTES_MAX && access(path, F_OK) == 0;
+    struct stat st;
+    return n > 0 && n < (int)VB_PATH_BYTES_MAX &&
+           (lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR));
 }
 
 vb_err vb_trust_open(vb_beacon_options *b, vb_error *e) {

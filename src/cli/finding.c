@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "cli/show.h"
+#include "receipt/digests.h"
 
 const char *vb_record_kind_name(vb_record_kind k) {
     switch (k) {
@@ -69,6 +70,13 @@ static void of_receipt(vb_verification *v, const void *bytes, size_t n_bytes, bo
     of_report(v->rep, f);
 }
 
+static bool is_of_prompt(const vb_receipt_request *q, const vb_receipt_prompt *p) {
+    uint8_t digest[VB_SHA256_BYTES];
+    vb_digest_tokens(p->tokens, p->n_tokens, digest);
+    return p->n_tokens == q->n_prompt_tokens &&
+           memcmp(digest, q->prompt_sha256, sizeof digest) == 0;
+}
+
 /* What the verifier was told, held against a record that is not a receipt. */
 static void hold_against(const vb_expect *x, const vb_receipt *r, vb_finding *f) {
     if (x->server_key &&
@@ -78,6 +86,8 @@ static void hold_against(const vb_expect *x, const vb_receipt *r, vb_finding *f)
         conclude(f, VB_REASON_COMMITMENT, "another commitment than the expected one");
     } else if (x->nonce && strcmp(x->nonce, r->request.nonce) != 0) {
         conclude(f, VB_REASON_COMMITMENT, "its nonce is not the expected one");
+    } else if (x->prompt && !is_of_prompt(&r->request, x->prompt)) {
+        conclude(f, VB_REASON_PROMPT, "its prompt is not the one that was given apart");
     } else if (x->trust && !x->trust->any_server_key &&
                !vb_trust_server_key(x->trust, r->request.server_key)) {
         conclude(f, VB_REASON_TRUST_ROOT, "its key is none of the trust file's");

@@ -147,8 +147,15 @@ static bool check_beacon(const vb_receipt *r, const vb_trust *trust, vb_beacon_f
 }
 
 /* What a mode's rule is worth for this receipt and this verifier. */
-static void grade_of_mode(const vb_receipt *r, const vb_expect *x, char out[VB_CHECK_GRADE_BYTES]) {
+static void grade_of_mode(const vb_receipt *r, const vb_expect *x, const vb_beacon_facts *facts,
+                          char out[VB_CHECK_GRADE_BYTES]) {
     const char *more = "";
+    if (facts->chosen && (r->request.mode == VB_MODE_NEXT || r->request.mode == VB_MODE_LATEST)) {
+        snprintf(out, VB_CHECK_GRADE_BYTES,
+                 "%s: the proof leaves the server a choice of draws; no claim that it was fair",
+                 vb_beacon_mode_name(r->request.mode));
+        return;
+    }
     switch (r->request.mode) {
     case VB_MODE_NEXT:
         if (!x->commitment) {
@@ -202,7 +209,7 @@ static void check_round_rule(const vb_receipt *r, const vb_expect *x, const vb_t
         vb_report_unknown(rep, VB_CHECK_ROUND_RULE, VB_REASON_UNSUPPORTED_BEACON, "%s", e.msg);
     } else {
         char grade[VB_CHECK_GRADE_BYTES];
-        grade_of_mode(r, x, grade);
+        grade_of_mode(r, x, facts, grade);
         vb_report_pass(rep, VB_CHECK_ROUND_RULE, grade, "mode %s%s%s", vb_beacon_mode_name(q->mode),
                        q->fallback_from[0] ? ", a fallback from " : "", q->fallback_from);
     }

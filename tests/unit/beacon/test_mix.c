@@ -260,6 +260,7 @@ static void parts_of_several_kinds(void **state) {
     }
     assert_int_equal(vb_beacon_verify(&mix, all, &f, &e), VB_OK);
     assert_true(f.timed && !own[0].caveat[0] && own[1].caveat[0]);
+    assert_true(f.chosen && !own[0].chosen && own[1].chosen); /* as weak as its weakest, in that */
     assert_memory_equal(f.caveat, "theta: ", 7);
     assert_string_equal(f.caveat + 7, own[1].caveat);
     assert_true(f.latest.from >= own[0].latest.from && f.latest.from >= own[1].latest.from);

@@ -2,7 +2,9 @@
  * The theta beacon beyond its vectors: every change to a good proof, and rounds from a node's
  * answers, invented ones and a real one.
  */
+#include "beacon/proof.h"
 #include "beacon/theta.h"
+#include "crypto/sha256.h"
 #include "unit/beacon/proof_changes.h"
 
 static void every_change_is_refused(void **state) {
@@ -24,6 +26,41 @@ static void facts_say_when_and_what_is_open(void **state) {
         assert_true(facts[i].timed && facts[i].latest.from == facts[i].next.to);
         assert_int_equal(facts[i].latest.to - facts[i].latest.from, 120000);
         assert_non_null(strstr(facts[i].caveat, "proposer"));
+    }
+    proof_changes_close(&p);
+}
+
+/* The votes are for the hash alone: whoever has them makes as many good rounds of one block as
+ * there are heights and times, each with its own randomness, all of them the next one of a time T.
+ * No verifier may say of such a draw that nobody could choose it. */
+static void the_prover_chooses(void **state) {
+    proof_changes p = proof_changes_open("theta.json", vb_theta_verify);
+    vb_beacon_facts first, f;
+    uint8_t seen[16][32];
+    (void)state;
+    assert_int_equal(vb_theta_verify(&p.round, p.trust, &first, NULL), VB_OK);
+    assert_true(first.chosen);
+    for (uint64_t i = 0; i < 16; i++) {
+        json_t *proof = json_deep_copy(p.doc);
+        const uint64_t timestamp = first.next.to / 1000 + i;
+        char text[160];
+        vb_beacon_round r = {.round = p.round.round, .n_randomness = 32};
+        snprintf(r.id, sizeof r.id, "%s", p.round.id);
+        snprintf(text, sizeof text, "%llu", (unsigned long long)timestamp);
+        json_object_set_new(proof, "timestamp", json_string(text));
+        int n = snprintf(text, sizeof text, "0x%s%llu%llu",
+                         json_string_value(json_object_get(proof, "hash")),
+                         (unsigned long long)r.round, (unsigned long long)timestamp);
+        vb_sha256_of(text, (size_t)n, r.randomness);
+        assert_int_equal(vb_proof_set(&r, proof, NULL), VB_OK);
+        assert_int_equal(vb_theta_verify(&r, p.trust, &f, NULL), VB_OK);
+        assert_true(f.chosen && f.next.from == first.next.from && f.next.to >= first.next.to);
+        memcpy(seen[i], r.randomness, 32);
+        for (uint64_t k = 0; k < i; k++) {
+            assert_memory_not_equal(seen[k], seen[i], 32);
+        }
+        json_decref(proof);
+        vb_beacon_round_free(&r);
     }
     proof_changes_close(&p);
 }
@@ -323,6 +360,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_change_is_refused),
         cmocka_unit_test(facts_say_when_and_what_is_open),
+        cmocka_unit_test(the_prover_chooses),
         cmocka_unit_test(seed_of_the_published_sample),
         cmocka_unit_test(a_round_from_a_node),
         cmocka_unit_test(votes_for_another_block_are_left_out),

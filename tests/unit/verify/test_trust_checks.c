@@ -267,6 +267,18 @@ static void passes_are_graded(void **state) {
     x.commitment = c;
     assert_verdict(r, &x, VB_VERDICT_VERIFIED, VB_REASON_NONE);
     assert_false(grade_says(VB_CHECK_ROUND_RULE, "the server's word"));
+    /* A round whose maker chose among many is no fair draw, whatever else holds. */
+    told.chosen = true;
+    assert_verdict(r, &x, VB_VERDICT_VERIFIED, VB_REASON_NONE);
+    assert_false(grade_says(VB_CHECK_ROUND_RULE, "nobody could choose it"));
+    assert_true(grade_says(VB_CHECK_ROUND_RULE, "no claim that it was fair"));
+    vb_receipt_free(r);
+    make(r, VB_MODE_LATEST, "mine");
+    assert_verdict(r, &x, VB_VERDICT_REFUTED, VB_REASON_COMMITMENT); /* x expects the other one */
+    x = (vb_expect){.nonce = "mine"};
+    assert_verdict(r, &x, VB_VERDICT_VERIFIED, VB_REASON_NONE);
+    assert_true(grade_says(VB_CHECK_ROUND_RULE, "no claim that it was fair"));
+    told.chosen = false;
     vb_receipt_free(r);
 
     x = (vb_expect){0};
