@@ -46,6 +46,9 @@ typedef struct vb_vocabulary vb_vocabulary;
 VB_MUST_CHECK vb_err vb_vocabulary_open(const vb_tokenizer *t, vb_vocabulary **out, vb_error *e);
 void vb_vocabulary_close(vb_vocabulary *v);
 size_t vb_vocabulary_size(const vb_vocabulary *v); /* tokens */
+/* Whether the token is one byte of text: section 6 rests on these, so that none of them may be a
+ * stop token. */
+bool vb_vocabulary_is_single_byte(const vb_vocabulary *v, uint32_t token);
 
 /* ---- states ---- */
 

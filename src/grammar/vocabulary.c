@@ -220,6 +220,10 @@ size_t vb_vocabulary_size(const vb_vocabulary *v) {
     return v->n_tokens;
 }
 
+bool vb_vocabulary_is_single_byte(const vb_vocabulary *v, uint32_t token) {
+    return token < v->n_tokens && v->at[token + 1] - v->at[token] == 1;
+}
+
 bool vb_vocabulary_is_end(const vb_vocabulary *v, uint32_t token) {
     size_t low = 0, high = v->n_ends;
     while (low < high) {

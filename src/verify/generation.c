@@ -35,6 +35,13 @@ static vb_err hold(vb_generation *g, vb_error *e) {
         return vb_fail(e, VB_EINVAL, "%zu logits for a vocabulary of %zu tokens", g->o.n_vocab,
                        vb_vocabulary_size(g->o.vocabulary));
     }
+    for (size_t i = 0; i < g->o.n_stop_tokens; i++) {
+        if (vb_vocabulary_is_single_byte(g->o.vocabulary, g->stop_tokens[i])) {
+            return vb_fail(e, VB_EUNSUPPORTED,
+                           "stop token %u is a single byte, which the constraint may need",
+                           g->stop_tokens[i]);
+        }
+    }
     g->allowed = calloc((g->o.n_vocab + 63) / 64, sizeof *g->allowed);
     if (!g->allowed) {
         return vb_fail(e, VB_ENOMEM, "no memory for a mask of %zu tokens", g->o.n_vocab);

@@ -42,8 +42,8 @@ typedef struct vb_generation_options {
 
 typedef struct vb_generation vb_generation;
 
-/* Also VB_EUNSUPPORTED for a vocabulary that can not keep to the grammar (spec/constraints.md
- * section 6). */
+/* Also VB_EUNSUPPORTED for a vocabulary, or stop tokens, with which an answer can not always keep
+ * to the grammar (spec/constraints.md section 6). */
 VB_MUST_CHECK vb_err vb_generation_open(const vb_generation_options *o, vb_generation **out,
                                         vb_error *e);
 void vb_generation_close(vb_generation *g);
