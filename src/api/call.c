@@ -6,7 +6,7 @@
 #include "api/request_parts.h"
 #include "base/limits.h"
 
-bool vb_json_edge_step(vb_json_edge *s, char c) {
+bool vb_call_edge_step(vb_call_edge *s, char c) {
     if (s->in_string) {
         if (s->escaped) {
             s->escaped = false;
@@ -32,10 +32,10 @@ static bool is_space(char c) {
 
 /* Bytes up to where the value of a member ends: before a comma or the object's closing bracket. */
 static size_t value_bytes(const char *p, size_t n) {
-    vb_json_edge s = {.depth = 0};
+    vb_call_edge s = {.depth = 0};
     size_t i = 0;
     while (i < n && (s.in_string || s.depth || (p[i] != ',' && p[i] != '}'))) {
-        vb_json_edge_step(&s, p[i++]);
+        vb_call_edge_step(&s, p[i++]);
     }
     while (i > 0 && is_space(p[i - 1])) {
         i--;
@@ -47,10 +47,10 @@ static size_t value_bytes(const char *p, size_t n) {
  * and to have the member; a name that is written with escapes is not found. */
 static bool find_member(vb_str text, const char *name, vb_str *out) {
     const size_t n_name = strlen(name);
-    vb_json_edge s = {.depth = 0};
+    vb_call_edge s = {.depth = 0};
     for (size_t i = 0; i < text.len; i++) {
         const bool begins = !s.in_string && s.depth == 1 && text.p[i] == '"';
-        vb_json_edge_step(&s, text.p[i]);
+        vb_call_edge_step(&s, text.p[i]);
         if (!begins || text.len - i < n_name + 2 || memcmp(text.p + i + 1, name, n_name) != 0 ||
             text.p[i + 1 + n_name] != '"') {
             continue;

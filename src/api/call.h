@@ -22,12 +22,12 @@ typedef struct vb_call {
 VB_MUST_CHECK vb_err vb_call_read(vb_str text, const char *arguments, vb_call *out);
 
 /* Follows JSON byte by byte, far enough to know where an object ends. Zeroed: before it. */
-typedef struct vb_json_edge {
+typedef struct vb_call_edge {
     bool in_string, escaped;
     size_t depth; /* open brackets */
-} vb_json_edge;
+} vb_call_edge;
 
 /* Whether c closes the last open bracket. */
-bool vb_json_edge_step(vb_json_edge *s, char c);
+bool vb_call_edge_step(vb_call_edge *s, char c);
 
 #endif

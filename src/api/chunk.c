@@ -13,93 +13,93 @@ static vb_err end_event(vb_buf *out) {
     return vb_buf_append(out, "\n\n", 2);
 }
 
-static void write_delta(vb_json_writer *w, const vb_api_delta *d) {
-    vb_json_key(w, "delta");
-    vb_json_begin(w, '{');
+static void write_delta(vb_api_writer *w, const vb_api_delta *d) {
+    vb_api_write_key(w, "delta");
+    vb_api_write_begin(w, '{');
     if (d->role) {
         vb_api_write_member(w, "role", "assistant");
     }
     if (d->content.p || d->role) {
-        vb_json_key(w, "content");
-        vb_json_string(w, d->content);
+        vb_api_write_key(w, "content");
+        vb_api_write_string(w, d->content);
     }
     if (d->reasoning.p) {
-        vb_json_key(w, "reasoning_content");
-        vb_json_string(w, d->reasoning);
+        vb_api_write_key(w, "reasoning_content");
+        vb_api_write_string(w, d->reasoning);
     }
     if (d->call) {
-        vb_json_key(w, "tool_calls");
-        vb_json_begin(w, '[');
-        vb_json_begin(w, '{');
-        vb_json_key(w, "index");
-        vb_json_number(w, d->call_index);
+        vb_api_write_key(w, "tool_calls");
+        vb_api_write_begin(w, '[');
+        vb_api_write_begin(w, '{');
+        vb_api_write_key(w, "index");
+        vb_api_write_number(w, d->call_index);
         vb_api_write_call(w, d->call);
-        vb_json_end(w, '}');
-        vb_json_end(w, ']');
+        vb_api_write_end(w, '}');
+        vb_api_write_end(w, ']');
     }
     if (d->role) {
         vb_api_write_member(w, "refusal", NULL);
     }
-    vb_json_end(w, '}');
+    vb_api_write_end(w, '}');
 }
 
-static void write_choice(vb_json_writer *w, const vb_api_head *h, const vb_api_delta *d) {
-    vb_json_begin(w, '{');
+static void write_choice(vb_api_writer *w, const vb_api_head *h, const vb_api_delta *d) {
+    vb_api_write_begin(w, '{');
     if (h->endpoint == VB_API_CHAT) {
-        vb_json_key(w, "index");
-        vb_json_number(w, d->choice);
+        vb_api_write_key(w, "index");
+        vb_api_write_number(w, d->choice);
         write_delta(w, d);
-        vb_json_key(w, "logprobs");
+        vb_api_write_key(w, "logprobs");
         vb_api_write_chat_logprobs(w, &d->logprobs);
     } else {
-        vb_json_key(w, "text");
-        vb_json_string(w, d->content);
-        vb_json_key(w, "index");
-        vb_json_number(w, d->choice);
-        vb_json_key(w, "logprobs");
+        vb_api_write_key(w, "text");
+        vb_api_write_string(w, d->content);
+        vb_api_write_key(w, "index");
+        vb_api_write_number(w, d->choice);
+        vb_api_write_key(w, "logprobs");
         vb_api_write_completion_logprobs(w, &d->logprobs);
     }
     vb_api_write_member(w, "finish_reason", d->finish_reason);
-    vb_json_end(w, '}');
+    vb_api_write_end(w, '}');
 }
 
-static void write_chunk_head(vb_json_writer *w, const vb_api_head *h) {
+static void write_chunk_head(vb_api_writer *w, const vb_api_head *h) {
     const bool chat = h->endpoint == VB_API_CHAT;
     vb_api_write_head(w, h, chat ? "chat.completion.chunk" : "text_completion");
     vb_api_write_fingerprint(w, h);
-    vb_json_key(w, "choices");
-    vb_json_begin(w, '[');
+    vb_api_write_key(w, "choices");
+    vb_api_write_begin(w, '[');
 }
 
 vb_err vb_api_chunk_append(const vb_api_head *h, const vb_api_delta *delta, bool with_usage,
                            const vb_api_proof *proof, vb_buf *out) {
     vb_err err = begin_event(out);
-    vb_json_writer w = vb_json_writer_make(out);
+    vb_api_writer w = vb_api_writer_make(out);
     w.err = err;
-    vb_json_begin(&w, '{');
+    vb_api_write_begin(&w, '{');
     write_chunk_head(&w, h);
     write_choice(&w, h, delta);
-    vb_json_end(&w, ']');
+    vb_api_write_end(&w, ']');
     if (with_usage) {
-        vb_json_key(&w, "usage");
-        vb_json_null(&w);
+        vb_api_write_key(&w, "usage");
+        vb_api_write_null(&w);
     }
     vb_api_write_proof(&w, proof);
-    vb_json_end(&w, '}');
+    vb_api_write_end(&w, '}');
     return w.err ? w.err : end_event(out);
 }
 
 vb_err vb_api_usage_chunk_append(const vb_api_head *h, const vb_api_usage *usage,
                                  const vb_api_proof *proof, vb_buf *out) {
     vb_err err = begin_event(out);
-    vb_json_writer w = vb_json_writer_make(out);
+    vb_api_writer w = vb_api_writer_make(out);
     w.err = err;
-    vb_json_begin(&w, '{');
+    vb_api_write_begin(&w, '{');
     write_chunk_head(&w, h);
-    vb_json_end(&w, ']');
+    vb_api_write_end(&w, ']');
     vb_api_write_usage(&w, usage);
     vb_api_write_proof(&w, proof);
-    vb_json_end(&w, '}');
+    vb_api_write_end(&w, '}');
     return w.err ? w.err : end_event(out);
 }
 

@@ -59,19 +59,19 @@ const char *vb_api_error_type(int status) {
 }
 
 vb_err vb_api_error_append(const vb_api_error *e, vb_buf *out) {
-    vb_json_writer w = vb_json_writer_make(out);
-    vb_json_begin(&w, '{');
-    vb_json_key(&w, "error");
-    vb_json_begin(&w, '{');
-    vb_json_key(&w, "message");
-    vb_json_text(&w, e->message);
-    vb_json_key(&w, "type");
-    vb_json_text(&w, vb_api_error_type(e->status));
-    vb_json_key(&w, "param");
-    vb_json_text(&w, e->param[0] ? e->param : NULL);
-    vb_json_key(&w, "code");
-    vb_json_text(&w, e->code);
-    vb_json_end(&w, '}');
-    vb_json_end(&w, '}');
+    vb_api_writer w = vb_api_writer_make(out);
+    vb_api_write_begin(&w, '{');
+    vb_api_write_key(&w, "error");
+    vb_api_write_begin(&w, '{');
+    vb_api_write_key(&w, "message");
+    vb_api_write_text(&w, e->message);
+    vb_api_write_key(&w, "type");
+    vb_api_write_text(&w, vb_api_error_type(e->status));
+    vb_api_write_key(&w, "param");
+    vb_api_write_text(&w, e->param[0] ? e->param : NULL);
+    vb_api_write_key(&w, "code");
+    vb_api_write_text(&w, e->code);
+    vb_api_write_end(&w, '}');
+    vb_api_write_end(&w, '}');
     return w.err;
 }

@@ -10,12 +10,12 @@
 
 static const double LOGPROB_MIN = -9999.0; /* OpenAI's, for what is as good as impossible */
 
-static void write_logprob(vb_json_writer *w, double logprob) {
-    vb_json_real(w, logprob >= LOGPROB_MIN ? logprob : LOGPROB_MIN);
+static void write_logprob(vb_api_writer *w, double logprob) {
+    vb_api_write_real(w, logprob >= LOGPROB_MIN ? logprob : LOGPROB_MIN);
 }
 
 /* The text that stands for a token; VB_ELIMIT or VB_ENOMEM stays in w. */
-static void spell(vb_json_writer *w, vb_str bytes, vb_buf *out) {
+static void spell(vb_api_writer *w, vb_str bytes, vb_buf *out) {
     out->len = 0;
     vb_err err;
     if (vb_utf8_valid_bytes(bytes.p, bytes.len) == bytes.len) {
@@ -37,52 +37,52 @@ static vb_buf make_spelling(void) {
     return vb_buf_make(6 + 4 * (size_t)VB_TOKEN_BYTES_MAX);
 }
 
-static void write_token(vb_json_writer *w, const vb_api_token *t, bool with_top) {
+static void write_token(vb_api_writer *w, const vb_api_token *t, bool with_top) {
     vb_buf text = make_spelling();
     spell(w, t->bytes, &text);
-    vb_json_begin(w, '{');
-    vb_json_key(w, "token");
-    vb_json_string(w, spelling(&text));
+    vb_api_write_begin(w, '{');
+    vb_api_write_key(w, "token");
+    vb_api_write_string(w, spelling(&text));
     vb_buf_free(&text);
-    vb_json_key(w, "logprob");
+    vb_api_write_key(w, "logprob");
     write_logprob(w, t->logprob);
-    vb_json_key(w, "bytes");
-    vb_json_begin(w, '[');
+    vb_api_write_key(w, "bytes");
+    vb_api_write_begin(w, '[');
     for (size_t i = 0; i < t->bytes.len; i++) {
-        vb_json_number(w, (unsigned char)t->bytes.p[i]);
+        vb_api_write_number(w, (unsigned char)t->bytes.p[i]);
     }
-    vb_json_end(w, ']');
+    vb_api_write_end(w, ']');
     if (with_top) {
-        vb_json_key(w, "top_logprobs");
-        vb_json_begin(w, '[');
+        vb_api_write_key(w, "top_logprobs");
+        vb_api_write_begin(w, '[');
         for (size_t i = 0; i < t->n_top; i++) {
             write_token(w, &t->top[i], false);
         }
-        vb_json_end(w, ']');
+        vb_api_write_end(w, ']');
     }
-    vb_json_end(w, '}');
+    vb_api_write_end(w, '}');
 }
 
-void vb_api_write_chat_logprobs(vb_json_writer *w, const vb_api_logprobs *l) {
+void vb_api_write_chat_logprobs(vb_api_writer *w, const vb_api_logprobs *l) {
     if (!l->p) {
-        vb_json_null(w);
+        vb_api_write_null(w);
         return;
     }
-    vb_json_begin(w, '{');
-    vb_json_key(w, "content");
-    vb_json_begin(w, '[');
+    vb_api_write_begin(w, '{');
+    vb_api_write_key(w, "content");
+    vb_api_write_begin(w, '[');
     for (size_t i = 0; i < l->n; i++) {
         write_token(w, &l->p[i], true);
     }
-    vb_json_end(w, ']');
+    vb_api_write_end(w, ']');
     vb_api_write_member(w, "refusal", NULL);
-    vb_json_end(w, '}');
+    vb_api_write_end(w, '}');
 }
 
-static void write_spelled(vb_json_writer *w, vb_str bytes) {
+static void write_spelled(vb_api_writer *w, vb_str bytes) {
     vb_buf text = make_spelling();
     spell(w, bytes, &text);
-    vb_json_string(w, spelling(&text));
+    vb_api_write_string(w, spelling(&text));
     vb_buf_free(&text);
 }
 
@@ -92,8 +92,8 @@ static bool same_bytes(vb_str a, vb_str b) {
 
 /* A map of spellings: of tokens that decode to the same bytes (several decode to nothing) the
  * likeliest, because an object has a name once. */
-static void write_top_map(vb_json_writer *w, const vb_api_token *t) {
-    vb_json_begin(w, '{');
+static void write_top_map(vb_api_writer *w, const vb_api_token *t) {
+    vb_api_write_begin(w, '{');
     for (size_t i = 0; i < t->n_top; i++) {
         size_t first = 0;
         while (!same_bytes(t->top[first].bytes, t->top[i].bytes)) {
@@ -101,42 +101,42 @@ static void write_top_map(vb_json_writer *w, const vb_api_token *t) {
         }
         if (first == i) {
             write_spelled(w, t->top[i].bytes);
-            vb_json_colon(w);
+            vb_api_write_colon(w);
             write_logprob(w, t->top[i].logprob);
         }
     }
-    vb_json_end(w, '}');
+    vb_api_write_end(w, '}');
 }
 
-void vb_api_write_completion_logprobs(vb_json_writer *w, const vb_api_logprobs *l) {
+void vb_api_write_completion_logprobs(vb_api_writer *w, const vb_api_logprobs *l) {
     if (!l->p) {
-        vb_json_null(w);
+        vb_api_write_null(w);
         return;
     }
-    vb_json_begin(w, '{');
-    vb_json_key(w, "tokens");
-    vb_json_begin(w, '[');
+    vb_api_write_begin(w, '{');
+    vb_api_write_key(w, "tokens");
+    vb_api_write_begin(w, '[');
     for (size_t i = 0; i < l->n; i++) {
         write_spelled(w, l->p[i].bytes);
     }
-    vb_json_end(w, ']');
-    vb_json_key(w, "token_logprobs");
-    vb_json_begin(w, '[');
+    vb_api_write_end(w, ']');
+    vb_api_write_key(w, "token_logprobs");
+    vb_api_write_begin(w, '[');
     for (size_t i = 0; i < l->n; i++) {
         write_logprob(w, l->p[i].logprob);
     }
-    vb_json_end(w, ']');
-    vb_json_key(w, "top_logprobs");
-    vb_json_begin(w, '[');
+    vb_api_write_end(w, ']');
+    vb_api_write_key(w, "top_logprobs");
+    vb_api_write_begin(w, '[');
     for (size_t i = 0; i < l->n; i++) {
         write_top_map(w, &l->p[i]);
     }
-    vb_json_end(w, ']');
-    vb_json_key(w, "text_offset");
-    vb_json_begin(w, '[');
+    vb_api_write_end(w, ']');
+    vb_api_write_key(w, "text_offset");
+    vb_api_write_begin(w, '[');
     for (size_t i = 0; i < l->n; i++) {
-        vb_json_number(w, l->p[i].text_offset);
+        vb_api_write_number(w, l->p[i].text_offset);
     }
-    vb_json_end(w, ']');
-    vb_json_end(w, '}');
+    vb_api_write_end(w, ']');
+    vb_api_write_end(w, '}');
 }

@@ -29,7 +29,7 @@ struct vb_message_parser {
     state state;
     vb_buf held;
     size_t quiet;       /* bytes of held: white space before a tag or its part */
-    vb_json_edge edge;  /* CALLING: of the bytes after the tag */
+    vb_call_edge edge;  /* CALLING: of the bytes after the tag */
     size_t close_match; /* CALLING: bytes of </tool_call> that have come */
     bool after_call;    /* a call has come, and no content after it */
     size_t n_calls;
@@ -196,7 +196,7 @@ static vb_err step_content(vb_message_parser *m, char c) {
     vb_err err = seek(m, c, call_open, VB_MESSAGE_CONTENT, &found);
     if (!err && found == MATCH_WHOLE) {
         m->state = CALLING;
-        m->edge = (vb_json_edge){.depth = 0};
+        m->edge = (vb_call_edge){.depth = 0};
         m->close_match = 0;
     }
     return err;
@@ -245,7 +245,7 @@ static vb_err step_calling(vb_message_parser *m, char c) {
         return release_all(m, VB_MESSAGE_CONTENT);
     }
     const bool in_string = m->edge.in_string;
-    vb_json_edge_step(&m->edge, c);
+    vb_call_edge_step(&m->edge, c);
     if (in_string) {
         m->close_match = 0;
         return VB_OK;
@@ -333,10 +333,10 @@ static vb_err read_bare(const vb_message_parser *m, bare_call calls[VB_API_TOOL_
         if (n == VB_API_TOOL_CALLS_MAX || p[at] != '{') {
             return VB_EFORMAT;
         }
-        vb_json_edge edge = {.depth = 0};
+        vb_call_edge edge = {.depth = 0};
         bare_call *c = &calls[n++];
         c->from = at;
-        while (at < end && !vb_json_edge_step(&edge, p[at])) {
+        while (at < end && !vb_call_edge_step(&edge, p[at])) {
             at++;
         }
         c->to = at += at < end;

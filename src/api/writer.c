@@ -9,43 +9,43 @@
 
 enum { HEX_BYTES_MAX = 64 };
 
-vb_json_writer vb_json_writer_make(vb_buf *out) {
-    return (vb_json_writer){.out = out};
+vb_api_writer vb_api_writer_make(vb_buf *out) {
+    return (vb_api_writer){.out = out};
 }
 
-static void put(vb_json_writer *w, const char *bytes, size_t n) {
+static void put(vb_api_writer *w, const char *bytes, size_t n) {
     if (!w->err) {
         w->err = vb_buf_append(w->out, bytes, n);
     }
 }
 
 /* A value begins: after another one it needs a comma. */
-static void separate(vb_json_writer *w) {
+static void separate(vb_api_writer *w) {
     if (w->comma) {
         put(w, ",", 1);
     }
     w->comma = true;
 }
 
-void vb_json_begin(vb_json_writer *w, char bracket) {
+void vb_api_write_begin(vb_api_writer *w, char bracket) {
     separate(w);
     put(w, &bracket, 1);
     w->comma = false;
 }
 
-void vb_json_end(vb_json_writer *w, char bracket) {
+void vb_api_write_end(vb_api_writer *w, char bracket) {
     put(w, &bracket, 1);
     w->comma = true;
 }
 
-void vb_json_colon(vb_json_writer *w) {
+void vb_api_write_colon(vb_api_writer *w) {
     put(w, ":", 1);
     w->comma = false;
 }
 
-void vb_json_key(vb_json_writer *w, const char *name) {
-    vb_json_text(w, name);
-    vb_json_colon(w);
+void vb_api_write_key(vb_api_writer *w, const char *name) {
+    vb_api_write_text(w, name);
+    vb_api_write_colon(w);
 }
 
 /* Writes what one byte of ASCII needs, or nothing when it stands for itself. */
@@ -63,7 +63,7 @@ static bool escape(unsigned char c, char out[8]) {
     return false;
 }
 
-void vb_json_string(vb_json_writer *w, vb_str text) {
+void vb_api_write_string(vb_api_writer *w, vb_str text) {
     separate(w);
     put(w, "\"", 1);
     size_t from = 0, at = 0;
@@ -89,52 +89,48 @@ void vb_json_string(vb_json_writer *w, vb_str text) {
     put(w, "\"", 1);
 }
 
-void vb_json_text(vb_json_writer *w, const char *text) {
+void vb_api_write_text(vb_api_writer *w, const char *text) {
     if (text) {
-        vb_json_string(w, (vb_str){text, strlen(text)});
+        vb_api_write_string(w, (vb_str){text, strlen(text)});
     } else {
-        vb_json_null(w);
+        vb_api_write_null(w);
     }
 }
 
-void vb_json_raw(vb_json_writer *w, vb_str json) {
+void vb_api_write_raw(vb_api_writer *w, vb_str json) {
     separate(w);
     put(w, json.p, json.len);
 }
 
-static void put_word(vb_json_writer *w, const char *word) {
-    vb_json_raw(w, (vb_str){word, strlen(word)});
+static void put_word(vb_api_writer *w, const char *word) {
+    vb_api_write_raw(w, (vb_str){word, strlen(word)});
 }
 
-void vb_json_number(vb_json_writer *w, uint64_t value) {
+void vb_api_write_number(vb_api_writer *w, uint64_t value) {
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, value);
     put_word(w, text);
 }
 
-void vb_json_decimal(vb_json_writer *w, uint64_t value) {
+void vb_api_write_decimal(vb_api_writer *w, uint64_t value) {
     char text[24];
     snprintf(text, sizeof text, "\"%" PRIu64 "\"", value);
     put_word(w, text);
 }
 
-void vb_json_real(vb_json_writer *w, double value) {
+void vb_api_write_real(vb_api_writer *w, double value) {
     char text[VB_JCS_NUMBER_BYTES];
     vb_jcs_number(value, text);
     put_word(w, text);
 }
 
-void vb_json_bool(vb_json_writer *w, bool value) {
-    put_word(w, value ? "true" : "false");
-}
-
-void vb_json_null(vb_json_writer *w) {
+void vb_api_write_null(vb_api_writer *w) {
     put_word(w, "null");
 }
 
-void vb_json_hex(vb_json_writer *w, const uint8_t *bytes, size_t n_bytes) {
+void vb_api_write_hex(vb_api_writer *w, const uint8_t *bytes, size_t n_bytes) {
     char text[2 * HEX_BYTES_MAX + 1];
     VB_ASSERT(n_bytes <= HEX_BYTES_MAX);
     vb_hex_encode(bytes, n_bytes, text);
-    vb_json_text(w, text);
+    vb_api_write_text(w, text);
 }
