@@ -18,19 +18,19 @@ static const struct {
              {"assistant", ROLE_ASSISTANT, "assistant"},
              {"tool", ROLE_TOOL, "tool"}};
 
-/* Members of a message and the roles that have them. taken: they reach the template. */
+/* Members of a message and the roles that have them. */
 static const struct {
     const char *name;
     int roles;
-    bool taken;
 } members[] = {
-    {"role", 15, true},
-    {"content", 15, true},
-    {"name", 15, true},
-    {"tool_call_id", ROLE_TOOL, true},
-    {"tool_calls", ROLE_ASSISTANT, true},
-    {"reasoning_content", ROLE_ASSISTANT, true},
-    {"annotations", ROLE_ASSISTANT, false}, /* of OpenAI's own answers; says nothing of the text */
+    {"role", 15},
+    {"content", 15},
+    {"name", 15},
+    {"tool_call_id", ROLE_TOOL},
+    {"tool_calls", ROLE_ASSISTANT},
+    {"reasoning_content", ROLE_ASSISTANT},
+    /* Of OpenAI's own answers, which clients send back; it says nothing of the text. */
+    {"annotations", ROLE_ASSISTANT},
 };
 
 /* Puts value, whose reference it takes, into o. */

@@ -16,6 +16,7 @@ typedef struct record {
     vb_message_kind last;
     bool open;
     bool split; /* an event that divides a character */
+    size_t n_calls;
 } record;
 
 static void append(vb_buf *b, const char *p, size_t n) {
@@ -35,6 +36,7 @@ static void note(void *user, const vb_message_event *event) {
         r->open = false;
     }
     if (event->kind == VB_MESSAGE_CALL) {
+        assert_int_equal(event->index, r->n_calls++);
         assert_int_equal(vb_buf_printf(&r->log, "T%zu[%.*s|%.*s]", event->index,
                                        (int)event->name.len, event->name.p,
                                        (int)event->arguments.len, event->arguments.p),
@@ -68,6 +70,7 @@ static record run(const vb_message_options *o, const char *text, size_t n, const
         at = end;
     }
     assert_int_equal(vb_message_end(m, &e), VB_OK);
+    assert_int_equal(vb_message_calls(m), r.n_calls);
     vb_message_close(m);
     if (r.open) {
         append(&r.log, "]", 1);
