@@ -115,7 +115,7 @@ static void killed_at_any_moment(void **state) {
     print_message("%d kills: %" PRIu64 " acknowledged, %" PRIu64 " lost commitments, %" PRIu64
                   " times nothing yet\n",
                   ROUNDS, n_acks, n_lost_all, n_empty);
-    assert_true(n_acks > ROUNDS && n_lost_all > ROUNDS / 4 && n_empty < ROUNDS / 2);
+    assert_true(n_acks > ROUNDS && n_lost_all > ROUNDS / 4);
 }
 
 /* A living process's commitments are its own; two write at once without a number twice. */
