@@ -73,6 +73,12 @@ vb_value vb_string_split(vb_render *r, const vb_string *s, vb_value separator, i
                          bool right);
 vb_value vb_string_join(vb_render *r, const vb_string *separator, vb_value items, bool convert);
 vb_value vb_escape(vb_render *r, const vb_string *s);
+/* A character whose capital is more than one; NULL for all others. */
+typedef struct vb_special_case {
+    uint32_t cp;
+    const char *upper, *title;
+} vb_special_case;
+const vb_special_case *vb_special_case_find(uint32_t cp);
 /* Python's str.lower, islower and so on for sorting and tests. */
 vb_value vb_fold(vb_render *r, vb_value v);
 typedef enum vb_class {

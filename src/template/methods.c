@@ -269,11 +269,25 @@ METHOD(partition_right) {
 CLASS_METHOD(is_alpha, VB_CLASS_ALPHA)
 CLASS_METHOD(is_digit, VB_CLASS_DIGIT)
 CLASS_METHOD(is_decimal, VB_CLASS_DECIMAL)
-CLASS_METHOD(is_numeric, VB_CLASS_NUMERIC)
 CLASS_METHOD(is_alnum, VB_CLASS_ALNUM)
 CLASS_METHOD(is_space, VB_CLASS_SPACE)
 CLASS_METHOD(is_upper, VB_CLASS_UPPER)
 CLASS_METHOD(is_lower, VB_CLASS_LOWER)
+
+/* Ideographs may be numbers, which the library does not tell: refused. */
+METHOD(is_numeric) {
+    const vb_string *s = input.as.string;
+    (void)args;
+    (void)v;
+    for (size_t i = 0; i < s->len && vb_render_step(r, 1); i += vb_char_bytes(s, i)) {
+        const uint32_t cp = vb_char_at(s, i);
+        if (cp >= 0x3400 && cp < 0x110000) {
+            return vb_render_fail(r, VB_EUNSUPPORTED, "isnumeric() of U+%04X is not supported",
+                                  (unsigned)cp);
+        }
+    }
+    return vb_bool(vb_string_all(r, s, VB_CLASS_NUMERIC));
+}
 
 /* str.format with {}, {0} and {name}; conversions, attributes and formats are refused. */
 static vb_value format_field(vb_render *r, const vb_string *field, const vb_args *args,

@@ -15,62 +15,6 @@ static vb_value like(vb_render *r, const vb_string *s, vb_builder *b) {
                                           .safe = s->safe});
 }
 
-/* Characters whose capital is more than one character (Unicode's SpecialCasing, without
- * conditions), but for the Greek with iota below, which are refused. */
-static const struct {
-    uint32_t cp;
-    const char *upper, *title;
-} special[] = {{0xdf, "SS", "Ss"},
-               {0x149, "\xca\xbcN", "\xca\xbcN"},
-               {0x1f0, "J\xcc\x8c", "J\xcc\x8c"},
-               {0xfb00, "FF", "Ff"},
-               {0xfb01, "FI", "Fi"},
-               {0xfb02, "FL", "Fl"},
-               {0xfb03, "FFI", "Ffi"},
-               {0xfb04, "FFL", "Ffl"},
-               {0xfb05, "ST", "St"},
-               {0xfb06, "ST", "St"}};
-
-static bool is_refused_case(uint32_t cp, bool upper) {
-    return upper ? cp == 0x390 || cp == 0x3b0 || cp == 0x587 || (cp >= 0x1e96 && cp <= 0x1e9a) ||
-                       (cp >= 0x1f50 && cp <= 0x1f56) || (cp >= 0x1f80 && cp <= 0x1fff) ||
-                       (cp >= 0xfb13 && cp <= 0xfb17)
-                 : cp == 0x130 || cp == 0x3a3;
-}
-
-static void add_case(vb_builder *b, const vb_string *s, size_t i, vb_case to) {
-    const uint32_t cp = vb_char_at(s, i);
-    const size_t n = vb_char_bytes(s, i);
-    char text[4];
-    if (cp >= 0x110000) {
-        vb_builder_part(b, s, i, n);
-        return;
-    }
-    if (cp < 0x80) {
-        const bool letter = (cp | 0x20) >= 'a' && (cp | 0x20) <= 'z';
-        text[0] = (char)(letter ? (to == VB_CASE_LOWER ? cp | 0x20 : cp & ~0x20u) : cp);
-        vb_builder_as(b, text, 1, s, i);
-        return;
-    }
-    for (size_t k = 0; to != VB_CASE_LOWER && k < sizeof special / sizeof *special; k++) {
-        if (special[k].cp == cp) {
-            const char *t = to == VB_CASE_TITLE ? special[k].title : special[k].upper;
-            vb_builder_as(b, t, strlen(t), s, i);
-            return;
-        }
-    }
-    if (is_refused_case(cp, to != VB_CASE_LOWER)) {
-        vb_render_fail(b->r, VB_EUNSUPPORTED, "changing the case of U+%04X is not supported",
-                       (unsigned)cp);
-        return;
-    }
-    const utf8proc_int32_t c = (utf8proc_int32_t)cp;
-    const utf8proc_int32_t changed = to == VB_CASE_LOWER   ? utf8proc_tolower(c)
-                                     : to == VB_CASE_TITLE ? utf8proc_totitle(c)
-                                                           : utf8proc_toupper(c);
-    vb_builder_as(b, text, vb_utf8_encode((uint32_t)changed, text), s, i);
-}
-
 static utf8proc_category_t category(uint32_t cp) {
     return cp < 0x110000 ? utf8proc_category((utf8proc_int32_t)cp) : UTF8PROC_CATEGORY_CN;
 }
@@ -89,6 +33,80 @@ static bool is_cased(uint32_t cp) {
     return is_upper(cp) || is_lower(cp) || (cp >= 0x80 && category(cp) == UTF8PROC_CATEGORY_LT);
 }
 
+/* Unicode's Case_Ignorable. */
+static bool is_case_ignorable(uint32_t cp) {
+    static const uint32_t marks[] = {0x27,   0x2e,   0x3a,   0xb7,   0x387,  0x55f,
+                                     0x5f4,  0x2018, 0x2019, 0x2024, 0x2027, 0xfe13,
+                                     0xfe52, 0xfe55, 0xff07, 0xff0e, 0xff1a};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        if (marks[i] == cp) {
+            return true;
+        }
+    }
+    switch (category(cp)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_SK: return cp < 0x110000;
+    default: return false;
+    }
+}
+
+/* Whether the sigma at byte i ends a word: a letter with case stands before it and none after. */
+static bool is_final(const vb_string *s, size_t i) {
+    size_t before = i, after = i + 2;
+    while (before > 0) {
+        before -= vb_char_bytes_before(s, before);
+        if (!is_case_ignorable(vb_char_at(s, before))) {
+            break;
+        }
+    }
+    if (before == i || is_case_ignorable(vb_char_at(s, before)) ||
+        !is_cased(vb_char_at(s, before))) {
+        return false;
+    }
+    while (after < s->len && is_case_ignorable(vb_char_at(s, after))) {
+        after += vb_char_bytes(s, after);
+    }
+    return after >= s->len || !is_cased(vb_char_at(s, after));
+}
+
+static void add_case(vb_builder *b, const vb_string *s, size_t i, vb_case to) {
+    const uint32_t cp = vb_char_at(s, i);
+    const size_t n = vb_char_bytes(s, i);
+    char text[4];
+    if (cp >= 0x110000 || to == VB_CASE_SWAP) { /* no character, or one without the other case */
+        vb_builder_part(b, s, i, n);
+        return;
+    }
+    if (cp < 0x80) {
+        const bool letter = (cp | 0x20) >= 'a' && (cp | 0x20) <= 'z';
+        text[0] = (char)(letter ? (to == VB_CASE_LOWER ? cp | 0x20 : cp & ~0x20u) : cp);
+        vb_builder_as(b, text, 1, s, i);
+        return;
+    }
+    const vb_special_case *special = to == VB_CASE_LOWER ? NULL : vb_special_case_find(cp);
+    if (special) {
+        const char *t = to == VB_CASE_TITLE ? special->title : special->upper;
+        vb_builder_as(b, t, strlen(t), s, i);
+        return;
+    }
+    if (to == VB_CASE_LOWER && cp == 0x130) { /* the one letter whose small form is two */
+        vb_builder_as(b, "i\xcc\x87", 3, s, i);
+        return;
+    }
+    if (to == VB_CASE_LOWER && cp == 0x3a3) {
+        vb_builder_as(b, is_final(s, i) ? "\xcf\x82" : "\xcf\x83", 2, s, i);
+        return;
+    }
+    const utf8proc_int32_t c = (utf8proc_int32_t)cp;
+    const utf8proc_int32_t changed = to == VB_CASE_LOWER   ? utf8proc_tolower(c)
+                                     : to == VB_CASE_TITLE ? utf8proc_totitle(c)
+                                                           : utf8proc_toupper(c);
+    vb_builder_as(b, text, vb_utf8_encode((uint32_t)changed, text), s, i);
+}
+
 vb_value vb_string_case(vb_render *r, const vb_string *s, vb_case to) {
     vb_builder b = {.r = r};
     bool in_word = false;
@@ -101,7 +119,7 @@ vb_value vb_string_case(vb_render *r, const vb_string *s, vb_case to) {
             one = in_word ? VB_CASE_LOWER : VB_CASE_TITLE;
             in_word = is_cased(cp);
         } else if (to == VB_CASE_SWAP) {
-            one = is_upper(cp) ? VB_CASE_LOWER : VB_CASE_UPPER;
+            one = is_upper(cp) ? VB_CASE_LOWER : is_lower(cp) ? VB_CASE_UPPER : VB_CASE_SWAP;
         }
         add_case(&b, s, i, one);
     }
@@ -112,6 +130,23 @@ vb_value vb_fold(vb_render *r, vb_value v) {
     return v.kind == VB_VALUE_STRING ? vb_string_case(r, v.as.string, VB_CASE_LOWER) : v;
 }
 
+/* Unicode's Numeric_Type Digit outside the decimal digits: superscripts, digits in circles. */
+static bool is_other_digit(uint32_t cp) {
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0xb2, 0xb3},       {0xb9, 0xb9},       {0x1369, 0x1371},   {0x19da, 0x19da},
+                  {0x2070, 0x2070},   {0x2074, 0x2079},   {0x2080, 0x2089},   {0x2460, 0x2468},
+                  {0x2474, 0x247c},   {0x2488, 0x2490},   {0x24ea, 0x24ea},   {0x24f5, 0x24fd},
+                  {0x24ff, 0x24ff},   {0x2776, 0x277e},   {0x2780, 0x2788},   {0x278a, 0x2792},
+                  {0x10a40, 0x10a43}, {0x10e60, 0x10e68}, {0x11052, 0x1105a}, {0x1f100, 0x1f10a}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        if (cp >= ranges[i].first && cp <= ranges[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool in_class(uint32_t cp, vb_class what) {
     const utf8proc_category_t c = category(cp);
     switch (what) {
@@ -120,9 +155,7 @@ static bool in_class(uint32_t cp, vb_class what) {
         return c == UTF8PROC_CATEGORY_LU || c == UTF8PROC_CATEGORY_LL ||
                c == UTF8PROC_CATEGORY_LT || c == UTF8PROC_CATEGORY_LM || c == UTF8PROC_CATEGORY_LO;
     case VB_CLASS_DECIMAL: return c == UTF8PROC_CATEGORY_ND;
-    case VB_CLASS_DIGIT:
-        return c == UTF8PROC_CATEGORY_ND || cp == 0xb2 || cp == 0xb3 || cp == 0xb9 ||
-               cp == 0x2070 || (cp >= 0x2074 && cp <= 0x2079) || (cp >= 0x2080 && cp <= 0x2089);
+    case VB_CLASS_DIGIT: return c == UTF8PROC_CATEGORY_ND || is_other_digit(cp);
     case VB_CLASS_NUMERIC:
         return c == UTF8PROC_CATEGORY_ND || c == UTF8PROC_CATEGORY_NL || c == UTF8PROC_CATEGORY_NO;
     case VB_CLASS_ALNUM: return in_class(cp, VB_CLASS_ALPHA) || in_class(cp, VB_CLASS_NUMERIC);

@@ -151,7 +151,7 @@ def nondeterministic(text):
 
 
 def main():
-    program, n, seed = sys.argv[1], int((sys.argv + ["4000"])[2]), int((sys.argv + ["", "1"])[3])
+    program, n, seed = sys.argv[1], *(int(x) for x in (sys.argv[2:] + ["4000", "1"][len(sys.argv) - 2:]))
     env = hf_jinja.environment()
     templates = []
     for k in range(n):
