@@ -263,10 +263,10 @@ static int types_of_value(const json_t *value) {
     case JSON_STRING: return IS_STRING;
     case JSON_INTEGER: return IS_INTEGER | IS_NUMBER;
     case JSON_REAL: {
-        /* 1.0 is an integer too. */
+        /* 1.0 is an integer too, and so is all that is too large for a fraction. */
         const double x = json_real_value(value);
-        return x > -0x1p53 && x < 0x1p53 && (double)(json_int_t)x == x ? IS_INTEGER | IS_NUMBER
-                                                                       : IS_NUMBER;
+        const bool whole = !(x > -0x1p53 && x < 0x1p53) || (double)(json_int_t)x == x;
+        return whole ? IS_INTEGER | IS_NUMBER : IS_NUMBER;
     }
     case JSON_TRUE:
     case JSON_FALSE: return IS_BOOLEAN;
