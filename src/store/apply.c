@@ -275,7 +275,7 @@ vb_err vb_store_make_abort(const vb_store *s, const vb_receipt *r, vb_abort_reas
     if (err) {
         return err;
     }
-    /* The signature is the record's last member but for what is sorted after it: read it back. */
+    /* Its signature is in its bytes alone, and the entry keeps it too. */
     vb_abort a;
     if (!(err = vb_abort_decode(out->data, out->len, &a, e))) {
         *job = (vb_store_job){.kind = VB_JOB_SETTLE,
