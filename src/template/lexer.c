@@ -33,6 +33,10 @@ static void count_to(lexer *x, size_t at) {
 }
 
 static void fail_at(lexer *x, size_t at, const char *what) {
+    if (at < x->counted) { /* what began there was not ended: count again */
+        x->line = 1;
+        x->counted = x->line_begin = 0;
+    }
     count_to(x, at);
     vb_parser_fail(x->p, VB_EFORMAT, x->line, (uint32_t)at - x->line_begin + 1, "%s", what);
 }

@@ -359,7 +359,7 @@ static bool equal_dicts(vb_render *r, const vb_dict *a, const vb_dict *b) {
 
 bool vb_value_equal(vb_render *r, vb_value a, vb_value b) {
     if (vb_value_is_number(a) && vb_value_is_number(b)) {
-        return order_numbers(a, b) == 0;
+        return vb_render_step(r, 1) && order_numbers(a, b) == 0;
     }
     if (a.kind != b.kind || !vb_render_enter(r)) {
         return false;
@@ -400,6 +400,7 @@ static int order_items(vb_render *r, const vb_items *a, const vb_items *b) {
 int vb_value_order(vb_render *r, vb_value a, vb_value b) {
     int order = 0;
     if (vb_value_is_number(a) && vb_value_is_number(b)) {
+        (void)vb_render_step(r, 1);
         return order_numbers(a, b);
     }
     if (!vb_render_enter(r)) {

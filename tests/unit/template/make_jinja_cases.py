@@ -716,6 +716,8 @@ REFUSED = [
 
 
 LIMITED = [
+    "{% set r = range(100000) %}{% for i in r %}{{ -1 in r }}{% endfor %}", "{% set r = range(100000) | list %}{% set q = range(100000) | list %}{% for i in r %}{{ r == q }}{% endfor %}", "{% set r = range(100000) | list %}{% for i in r %}{% set x = r | max %}{% endfor %}",
+    "{% set t = 'ab' * 10000000 %}{% for i in range(100000) %}{{ 'c' in t }}{{ t.startswith('b') }}{{ t | length }}{% endfor %}", "{% set t = 'a' * 10000000 %}{% for i in range(100000) %}{{ t | upper | length }}{% endfor %}",
     "{{ range(1000000) }}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{{ 'x' * 100000000 }}", "{{ [0] * 1000000000 }}", "{{ 'abc' | center(10000000000) }}", "{{ 'a' | indent(100000000000) }}", "{{ l | tojson(indent=100000000000) }}", "{{ " + "(" * 300 + "1" + ")" * 300 + " }}",
     "{% set ns = namespace(x='ab') %}{% for i in range(100) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}", "{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}", "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}",
     "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}", "{% for n in tree recursive %}{{ loop(tree) }}{% endfor %}", "{{ 'a'.replace('', 'b' * 10000000) * 10 }}", "{% for i in range(100000) %}{% set x = [0] * 10000 %}{% endfor %}", "{{ '7'.zfill(9000000000) }}",

@@ -204,11 +204,33 @@ static void test_bad_input(void **state) {
     free(large);
 }
 
+/* Where what is not ended begins, after lines that were read. */
+static void test_places(void **state) {
+    static const struct {
+        const char *source, *place;
+    } cases[] = {{"a\n b {{ x\n + y\n", "line 2, column 4"},
+                 {"a\n{# b\nc", "line 2, column 1"},
+                 {"a\n {% raw %}\n{{", "line 2, column 2"},
+                 {"{{ 1 }}\n\n{{ 'b\nc", "line 3, column 4"},
+                 {"{% if x %}\n  {{ y z }}{% endif %}", "line 2, column 8"},
+                 {"{% if x %}\n", "before the end"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vb_jinja *t;
+        vb_error e;
+        assert_int_equal(vb_jinja_compile(cases[i].source, strlen(cases[i].source), &t, &e),
+                         VB_EFORMAT);
+        if (!strstr(e.msg, cases[i].place)) {
+            fail_msg("%s: expected %s in: %s", cases[i].source, cases[i].place, e.msg);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),      cmocka_unit_test(test_little_memory),
         cmocka_unit_test(test_provenance), cmocka_unit_test(test_mentions),
-        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_bad_input),  cmocka_unit_test(test_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
