@@ -11,13 +11,19 @@
 #include "base/limits.h"
 #include "json/jcs.h"
 
-/* Before the parser builds anything: how deep and how large will it be? */
+/* Before the parser builds anything: how deep and how large will it be? A comma stands before each
+ * value of an array or object but the first, which an opening bracket counts, unless the bracket is
+ * closed at once. */
 static vb_err check_size(const char *s, size_t n, vb_error *e) {
     unsigned depth = 0, depth_max = 0;
     size_t values = 1;
     bool in_string = false;
+    char before = 0; /* the last character that is not white space */
     for (size_t i = 0; i < n; i++) {
         char c = s[i];
+        if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+            continue;
+        }
         if (in_string) {
             if (c == '\\') {
                 i++;
@@ -32,9 +38,11 @@ static vb_err check_size(const char *s, size_t n, vb_error *e) {
             depth_max = depth > depth_max ? depth : depth_max;
         } else if ((c == '}' || c == ']') && depth) {
             depth--;
+            values -= before == '{' || before == '[';
         } else if (c == ',') {
             values++;
         }
+        before = c;
     }
     if (depth_max > VB_JSON_DEPTH_MAX) {
         return vb_fail(e, VB_ELIMIT, "JSON nested deeper than %u", VB_JSON_DEPTH_MAX);

@@ -106,6 +106,30 @@ static void its_limits_are_named(void **state) {
     free(many);
 }
 
+/* "[x,[],{ },0,0,...]" with so many values: x is no JSON, so that only the count is looked at, and
+ * the parser ends at once. */
+static vb_err of_values(size_t n_values) {
+    static const char head[] = "[x,[],{ }";
+    const size_t n_zeros = n_values - 4, n = sizeof head - 1 + 2 * n_zeros + 1;
+    char *text = malloc(n);
+    assert_non_null(text);
+    memcpy(text, head, sizeof head - 1);
+    for (size_t i = 0; i < n_zeros; i++) {
+        memcpy(text + sizeof head - 1 + 2 * i, ",0", 2);
+    }
+    text[n - 1] = ']';
+    vb_err err = foreign(text, n, n, NULL);
+    free(text);
+    return err;
+}
+
+/* An empty array or object is one value, as every other. */
+static void values_are_counted_exactly(void **state) {
+    (void)state;
+    assert_int_equal(of_values(VB_JSON_VALUES_MAX), VB_EFORMAT);
+    assert_int_equal(of_values((size_t)VB_JSON_VALUES_MAX + 1), VB_ELIMIT);
+}
+
 /* Containers are counted, not what the innermost holds. */
 static void the_deepest_document_may_hold_values(void **state) {
     (void)state;
@@ -419,6 +443,7 @@ int main(void) {
         cmocka_unit_test(json_of_others_may_have_any_form),
         cmocka_unit_test(what_is_not_json_is_refused),
         cmocka_unit_test(its_limits_are_named),
+        cmocka_unit_test(values_are_counted_exactly),
         cmocka_unit_test(the_deepest_document_may_hold_values),
         cmocka_unit_test(writing_limits_depth_too),
         cmocka_unit_test(every_read_of_every_type),
