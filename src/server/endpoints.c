@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "server/answering.h"
 #include "server/log.h"
+#include "server/page.h"
 #include "json/json.h"
 
 enum { SMALL_BODY_BYTES = 1 << 16, REPLY_BYTES_MAX = 1 << 28 };
@@ -309,6 +310,8 @@ void vb_server_routes(vb_httpd_route routes[VB_SERVER_ROUTES], size_t body_bytes
         {"GET", "/ready", "ready", true, 0, ready},
         {"GET", "/version", "version", true, 0, version},
         {"GET", "/metrics", "metrics", true, 0, metrics},
+        {"GET", "/", "page", true, 0, vb_page_show},
+        {"GET", "/web/*", "page", true, 0, vb_page_show},
     };
     memcpy(routes, all, sizeof all);
 }

@@ -4,7 +4,7 @@
 
 #include "server/service.h"
 
-enum { VB_SERVER_ROUTES = 13 };
+enum { VB_SERVER_ROUTES = 15 };
 
 /* Fills the table for a service; body_bytes_max is that of large bodies. */
 void vb_server_routes(vb_httpd_route routes[VB_SERVER_ROUTES], size_t body_bytes_max);

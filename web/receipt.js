@@ -1,0 +1,144 @@
+// The receipt of an answer: what was checked and by whom, the file, and the command that checks it elsewhere.
+import { receiptOf, verify } from "./api.js";
+import { button, element } from "./dom.js";
+
+const MARKS = { pass: "✓", fail: "✗", skip: "–" };
+const WORDS = { pass: "passed", fail: "failed", skip: "not checked" };
+const HEX_64 = /^[0-9a-f]{64}$/;
+const RECEIPT_ID = /^vr-[0-9a-f]{1,64}$/;
+
+// What only the reader of the stream can know: what came first, and what was shown.
+function checksHere(receipt, answer) {
+    const text = receipt.outputs?.[0]?.text ?? "";
+    const same = answer.reasoning
+        ? text.includes(answer.reasoning.trim()) && text.trimEnd().endsWith(answer.content.trimEnd())
+        : text === answer.content;
+    const first = answer.commitment?.value;
+    return [
+        { name: "commitment-first", status: first && first === receipt.commitment?.value ? "pass" : "fail",
+          detail: "the receipt's commitment is the one that came before the answer" },
+        { name: "text-shown", status: same ? "pass" : "fail",
+          detail: "the receipt's text is the one on this page" },
+    ];
+}
+
+function listOf(title, checks) {
+    return element("section", {}, element("h4", {}, title), element("ul", { class: "checks" }, ...checks.map((c) => {
+        const status = WORDS[c.status] ? c.status : "fail";
+        const line = element("li", { class: status },
+            element("span", { class: "mark", "aria-hidden": "true" }, MARKS[status]),
+            element("span", { class: "name" }, String(c.name)),
+            element("span", { class: "hidden" }, ` ${WORDS[status]}: `),
+            element("span", { class: "detail" }, String(c.reason || c.detail || WORDS[status])));
+        if (c.grade) {
+            line.append(element("span", { class: "grade" }, String(c.grade)));
+        }
+        return line;
+    })));
+}
+
+// The names go into a command that people paste into a shell: they are what they must be, or there is none.
+function commandOf(receipt) {
+    const { id, commitment, request } = receipt;
+    if (!RECEIPT_ID.test(id) || !HEX_64.test(commitment?.value) || !HEX_64.test(request?.server_key)) {
+        return null;
+    }
+    return `verbatim verify ${id}.json --model MODEL.gguf --key ${request.server_key} --commitment ${commitment.value}`;
+}
+
+function commandBox(receipt) {
+    const command = commandOf(receipt);
+    if (!command) {
+        return element("p", { class: "problem" }, "The receipt's names are not of the form that receipts have.");
+    }
+    const copy = button("Copy the command", async () => {
+        try {
+            await navigator.clipboard.writeText(command);
+            copy.textContent = "Copied";
+        } catch { // pages over plain HTTP from another machine have no clipboard
+            getSelection().selectAllChildren(code);
+            copy.textContent = "Selected: copy it with Ctrl+C";
+        }
+    });
+    const code = element("code", { tabindex: "0" }, command);
+    return element("div", { class: "command" },
+        element("p", {}, "The server checked its own receipt. To trust nobody, check it yourself:"),
+        element("pre", {}, code),
+        element("p", { class: "note" }, "MODEL.gguf is the model's file, with the SHA-256 ",
+            element("code", {}, String(receipt.request.model_sha256)), "."),
+        copy);
+}
+
+// Saves bytes as a file, as they are.
+function download(bytes, name) {
+    const url = URL.createObjectURL(new Blob([bytes], { type: "application/json" }));
+    const link = element("a", { href: url, download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(url), 60000);
+}
+
+function summarise(report, here) {
+    const checks = [...here, ...report.checks];
+    const count = (status) => checks.filter((c) => c.status === status).length;
+    const failed = count("fail") > 0 || report.verdict !== "VERIFIED";
+    return {
+        failed,
+        text: failed ? `Receipt: ${here.some((c) => c.status === "fail") ? "REFUTED" : String(report.verdict)}`
+            : `Receipt: ${count("pass")} checks passed` + (report.replayed ? ", replayed with the model" : ""),
+    };
+}
+
+function show(box, summary, state) {
+    const { receipt, bytes, report, answer } = state;
+    const here = checksHere(receipt, answer);
+    const { failed, text } = summarise(report, here);
+    summary.textContent = text;
+    box.classList.toggle("failed", failed);
+    box.classList.toggle("passed", !failed);
+    const open = report.checks.filter((c) => c.status === "skip" && !c.detail).length;
+    const replay = button("Replay with the model", async () => {
+        replay.disabled = true;
+        replay.textContent = "Replaying…";
+        try {
+            state.report = await verify(bytes, "full");
+            show(box, summary, state);
+            summary.focus();
+        } catch (error) {
+            replay.disabled = false;
+            replay.textContent = `Replay again (${error.message})`;
+        }
+    });
+    const body = element("div", { class: "receipt-body" },
+        element("p", {}, element("strong", {}, String(report.verdict)), ` — ${report.reason ?? report.note}`),
+        listOf("Checked on this page", here),
+        listOf("Checked by the server", report.checks.filter((c) => c.status !== "skip" || c.detail)));
+    if (open) {
+        body.append(element("p", { class: "note" }, `${open} further checks need what is not here: the model, or an opening.`));
+    }
+    const tools = element("div", { class: "actions" },
+        button("Download the receipt", () => download(bytes, RECEIPT_ID.test(receipt.id) ? `${receipt.id}.json` : "receipt.json")));
+    if (!report.replayed) {
+        tools.append(replay);
+    }
+    body.append(tools, commandBox(receipt));
+    box.replaceChildren(summary, body);
+}
+
+// The receipt of an answer, as an element that is there at once and filled when it is checked.
+// answer: { id, commitment, content, reasoning }
+export function receiptView(answer) {
+    const summary = element("summary", {}, "Receipt: being checked…");
+    const box = element("details", { class: "receipt" }, summary);
+    (async () => {
+        try {
+            const bytes = await receiptOf(answer.id);
+            const receipt = JSON.parse(new TextDecoder().decode(bytes));
+            show(box, summary, { answer, bytes, receipt, report: await verify(bytes, "receipt") });
+        } catch (error) {
+            summary.textContent = "Receipt: could not be checked";
+            box.classList.add("failed");
+            box.append(element("p", { class: "problem" }, error.message));
+        }
+    })();
+    return box;
+}
