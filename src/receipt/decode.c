@@ -113,7 +113,8 @@ static vb_err read_request_beacon(const vb_fields *request, vb_receipt_request *
     return f.err;
 }
 
-/* The place of what an answer's text may be held to (a JSON schema): this version has nothing there. */
+/* The place of what an answer's text may be held to (a JSON schema): this version has nothing
+ * there. */
 static void read_constraint(vb_fields *f) {
     const json_t *v = vb_field(f, "constraint");
     if (json_is_object(v)) {

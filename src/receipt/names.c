@@ -15,10 +15,10 @@ const char *const vb_names_output[] = {"finish_reason", "seed",       "text", "t
 const char *const vb_names_prompt[] = {"date", "kind",   "messages", "template_sha256",
                                        "text", "tokens", NULL};
 const char *const vb_names_request[] = {
-    "arithmetic",    "beacon",        "choices",      "constraint", "ctx_tokens",
-    "issued_at_ms",  "max_tokens",    "model_sha256", "nonce",
-    "prompt_sha256", "prompt_tokens", "sampling",     "seed",
-    "sequence",      "server_key",    "stop",         NULL};
+    "arithmetic",    "beacon",     "choices",      "constraint", "ctx_tokens",
+    "issued_at_ms",  "max_tokens", "model_sha256", "nonce",      "prompt_sha256",
+    "prompt_tokens", "sampling",   "seed",         "sequence",   "server_key",
+    "stop",          NULL};
 const char *const vb_names_request_beacon[] = {"fallback_from", "id", "mode", "round", NULL};
 const char *const vb_names_sampling[] = {"frequency_penalty",
                                          "logit_bias",
