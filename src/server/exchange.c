@@ -4,13 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
+#include "api/error.h"
 #include "base/system.h"
 #include "crypto/random.h"
 #include "server/httpd_internal.h"
 
-enum { STREAM_BLOCK_BYTES = 16384, MESSAGE_BYTES = 1024 };
+enum { STREAM_BLOCK_BYTES = 16384, ERROR_BYTES_MAX = 1 << 16 };
 
 vb_exchange *vb_exchange_open(vb_httpd *h, struct MHD_Connection *c, const char *path) {
     vb_exchange *x = calloc(1, sizeof *x);
@@ -183,29 +182,19 @@ void vb_exchange_reply_text(vb_exchange *x, unsigned status, const char *type, c
     vb_exchange_reply(x, status, type, &body);
 }
 
-static const char *error_type(unsigned status) {
-    switch (status) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 404: return "not_found_error";
-    case 429: return "rate_limit_error";
-    default: return status >= 500 ? "server_error" : "invalid_request_error";
-    }
-}
-
 void vb_exchange_fail(vb_exchange *x, unsigned status, const char *code, const char *fmt, ...) {
-    char message[MESSAGE_BYTES];
+    char message[VB_ERROR_MSG_MAX];
     va_list args;
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    vb_make_printable(message);
-    json_t *body = json_pack("{s:{s:s,s:s,s:n,s:s}}", "error", "message", message, "type",
-                             error_type(status), "param", "code", code);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    vb_exchange_reply_text(x, status, "application/json", text ? text : "{\"error\":{}}");
-    free(text);
-    json_decref(body);
+    vb_api_error e;
+    (void)vb_api_fail(&e, VB_EINVAL, (int)status, code, NULL, "%s", message);
+    vb_buf body = vb_buf_make(ERROR_BYTES_MAX);
+    if (vb_api_error_append(&e, &body)) {
+        vb_buf_free(&body); /* no memory: the status says it all the same */
+    }
+    vb_exchange_reply(x, status, "application/json", &body);
 }
 
 void vb_exchange_stream(vb_exchange *x, unsigned status, const char *type) {
@@ -227,19 +216,22 @@ static void compact(vb_exchange *x) {
 bool vb_exchange_write(vb_exchange *x, const void *bytes, size_t n_bytes) {
     pthread_mutex_lock(&x->lock);
     VB_ASSERT(x->streaming && !x->ended);
-    bool ok = !x->gone && !x->broken;
+    bool ok = !x->gone && !x->broken, cut = false;
     if (ok) {
         compact(x);
         ok = n_bytes <= x->h->o.stream_bytes_max &&
              x->reply.len <= x->h->o.stream_bytes_max - n_bytes &&
              vb_buf_append(&x->reply, bytes, n_bytes) == VB_OK;
         if (!ok) {
-            x->broken = x->gone = true;
+            cut = x->broken = x->gone = true;
             tell_gone(x);
         }
         resume(x);
     }
     pthread_mutex_unlock(&x->lock);
+    if (cut) {
+        vb_watch_phase(x->h, x->socket, VB_PHASE_CUT, x);
+    }
     return ok;
 }
 
@@ -247,16 +239,22 @@ void vb_exchange_end(vb_exchange *x) {
     pthread_mutex_lock(&x->lock);
     VB_ASSERT(x->streaming);
     x->ended = true;
+    const bool broken = x->broken;
     resume(x);
     pthread_mutex_unlock(&x->lock);
-    vb_watch_phase(x->h, x->socket, VB_PHASE_SEND, x);
+    vb_watch_phase(x->h, x->socket, broken ? VB_PHASE_CUT : VB_PHASE_SEND, x);
 }
 
-void vb_exchange_break(vb_exchange *x) {
+void vb_exchange_stop(vb_exchange *x) {
     pthread_mutex_lock(&x->lock);
     x->broken = x->ended = true;
     resume(x);
     pthread_mutex_unlock(&x->lock);
+}
+
+void vb_exchange_break(vb_exchange *x) {
+    vb_exchange_stop(x);
+    vb_watch_phase(x->h, x->socket, VB_PHASE_CUT, x);
 }
 
 /* The event loop wants bytes of a stream. */
@@ -347,14 +345,14 @@ enum MHD_Result vb_exchange_queue(vb_exchange *x) {
     const bool whole = !x->streaming || x->ended;
     const bool dead = x->broken || (x->gone && !x->streaming);
     struct MHD_Response *r = dead ? NULL : make_response(x);
+    const bool good = r && add_headers(x, r);
+    const unsigned status = x->status;
+    pthread_mutex_unlock(&x->lock);
     enum MHD_Result result = MHD_NO;
     if (r) {
-        if (add_headers(x, r)) {
-            result = MHD_queue_response(x->connection, x->status, r);
-        }
+        result = good ? MHD_queue_response(x->connection, status, r) : MHD_NO;
         MHD_destroy_response(r);
     }
-    pthread_mutex_unlock(&x->lock);
     vb_watch_phase(x->h, x->socket, whole ? VB_PHASE_SEND : VB_PHASE_ANSWER, x);
     return result;
 }

@@ -401,7 +401,7 @@ void vb_httpd_close(vb_httpd *h) {
         for (vb_connection *s = h->connections; s; s = s->next) {
             if (s->x) {
                 vb_exchange_gone(s->x);
-                vb_exchange_break(s->x);
+                vb_exchange_stop(s->x);
             }
             shutdown(s->fd, SHUT_RDWR);
         }

@@ -118,7 +118,7 @@ void vb_exchange_set_header(vb_exchange *x, const char *name, const char *value)
 void vb_exchange_reply(vb_exchange *x, unsigned status, const char *type, vb_buf *body);
 /* The same with a copy of a text. */
 void vb_exchange_reply_text(vb_exchange *x, unsigned status, const char *type, const char *text);
-/* {"error":{"message","type","param":null,"code"}}; type follows from the status. */
+/* An error as the API has them (api/error.h). */
 void vb_exchange_fail(vb_exchange *x, unsigned status, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

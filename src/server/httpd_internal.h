@@ -14,7 +14,8 @@ typedef enum vb_phase {
     VB_PHASE_HEADER = 0, /* of the first request, or idle before the next one */
     VB_PHASE_BODY,
     VB_PHASE_ANSWER, /* the handler has it */
-    VB_PHASE_SEND    /* the response is complete, the client reads it */
+    VB_PHASE_SEND,   /* the response is complete, the client reads it */
+    VB_PHASE_CUT     /* it is not to go on */
 } vb_phase;
 
 typedef struct vb_connection {
@@ -93,6 +94,8 @@ vb_exchange *vb_exchange_open(vb_httpd *h, struct MHD_Connection *c, const char 
 enum MHD_Result vb_exchange_queue(vb_exchange *x);
 /* Suspends, unless a reply came in the meantime: then true. Event loop only. */
 bool vb_exchange_ready_or_suspend(vb_exchange *x);
+/* It ends without a (complete) reply. */
+void vb_exchange_stop(vb_exchange *x);
 /* The client is not there any more (or is not wanted). */
 void vb_exchange_gone(vb_exchange *x);
 

@@ -25,6 +25,7 @@ static uint64_t deadline(const vb_httpd *h, vb_phase phase, bool first) {
     case VB_PHASE_BODY: ms = h->o.body_ms; break;
     case VB_PHASE_ANSWER: return 0;
     case VB_PHASE_SEND: ms = h->o.send_ms; break;
+    case VB_PHASE_CUT: break;
     }
     return vb_clock_ns() + ms * NS_PER_MS;
 }
@@ -78,7 +79,7 @@ void vb_watch_phase(vb_httpd *h, vb_connection *s, vb_phase phase, vb_exchange *
     for (const vb_connection *p = h->connections; p && !there; p = p->next) {
         there = p == s;
     }
-    if (there && (phase != VB_PHASE_SEND || s->x == x)) {
+    if (there && ((phase != VB_PHASE_SEND && phase != VB_PHASE_CUT) || s->x == x)) {
         s->phase = phase;
         s->deadline_ns = deadline(h, phase, false);
         s->x = x;

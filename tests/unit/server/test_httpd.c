@@ -199,7 +199,7 @@ static void test_routes(void **state) {
     HAS(a, "Allow: POST, PUT");
     a = ask(&s, "GET /rest/a HTTP/1.1\r\nHost: x\r\nX-Refuse: 1\r\n\r\n");
     HAS(a, "HTTP/1.1 401");
-    HAS(a, "\"type\":\"authentication_error\"");
+    HAS(a, "\"code\":\"invalid_api_key\"");
     HAS(ask(&s, "GET /rest/a HTTP/1.1\r\n\r\n"), "HTTP/1.1 400"); /* no Host */
     vb_httpd_close(s.h);
 }
