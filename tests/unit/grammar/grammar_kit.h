@@ -46,6 +46,7 @@ static inline vb_tokenizer *kit_tokenizer(void) {
                                          "ab \"",
                                          "ab\" :",
                                          "\\ n",
+                                         "\\n \"",
                                          "\\ u",
                                          "t rue",
                                          "r u",

@@ -280,6 +280,19 @@ static void time_document(rig *x, const char *constraint, const char *text) {
     free(ids);
 }
 
+/* One mask that no other state has made before. */
+static void time_after(rig *x, const char *constraint, const char *text) {
+    vb_error e = {0};
+    hold(x, constraint);
+    assert_true(vb_grammar_feed(x->s, text, strlen(text)));
+    const double before = now();
+    assert_int_equal(vb_grammar_mask(x->s, x->n, x->bits, &e), VB_OK);
+    const double first = now() - before;
+    assert_int_equal(vb_grammar_mask(x->s, x->n, x->bits, &e), VB_OK);
+    print_message("  after %s: %.3f ms, again %.3f ms\n", text, first, now() - before - first);
+    let_go(x);
+}
+
 static void times(void **state) {
     (void)state;
     rig x;
@@ -294,6 +307,13 @@ static void times(void **state) {
                   "\"other\": \"\\n\", \"tags\": [\"red\", \"green\"]}");
     time_document(&x, constraints[0], "{\"n\": \"\\n\\t\\u0041\"}");
     time_document(&x, constraints[2], "[\"abc\", \"something longer than six\", \"hello there\"]");
+    time_after(&x, constraints[0], "");
+    time_after(&x, constraints[0], "{\"");
+    time_after(&x, constraints[0], "{\"a\":\"\\");
+    time_after(&x, constraints[0], "{\"a\":\"\xe4");
+    time_after(&x, constraints[1], "{\"");
+    time_after(&x, constraints[1], "{\"\xe4");
+    time_after(&x, constraints[2], "[[[[\"");
     close_rig(&x);
 }
 
