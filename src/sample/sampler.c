@@ -163,19 +163,34 @@ static bool is_allowed(const uint64_t *allowed, size_t token) {
     return allowed[token / 64] >> token % 64 & 1;
 }
 
+/* The lowest allowed token; n when there is none below it. */
+static size_t first_allowed(const uint64_t *allowed, size_t n) {
+    for (size_t w = 0; w * 64 < n; w++) {
+        if (allowed[w]) {
+            const size_t token = w * 64 + (size_t)__builtin_ctzll(allowed[w]);
+            return token < n ? token : n;
+        }
+    }
+    return n;
+}
+
+static size_t word_tokens(size_t w, size_t n) {
+    return n - w * 64 < 64 ? n - w * 64 : 64;
+}
+
 /* Section 3.1: tokens that are not allowed leave. Their place is taken by the lowest number, so
  * that the kernels see finite numbers only. False when no token is left. */
 static bool leave_allowed(vb_sampler *s, const uint64_t *allowed, size_t *top) {
-    size_t first = s->n_vocab;
-    for (size_t i = 0; i < s->n_vocab; i++) {
-        if (!is_allowed(allowed, i)) {
-            s->logits[i] = -FLT_MAX;
-        } else if (first == s->n_vocab) {
-            first = i;
-        }
-    }
+    const size_t first = first_allowed(allowed, s->n_vocab);
     if (first == s->n_vocab) {
         return false;
+    }
+    for (size_t w = 0; w * 64 < s->n_vocab; w++) {
+        const uint64_t bits = allowed[w];
+        float *x = s->logits + w * 64;
+        for (size_t j = 0; j < word_tokens(w, s->n_vocab); j++) {
+            x[j] = bits >> j & 1 ? x[j] : -FLT_MAX;
+        }
     }
     *top = s->k->argmax(s->logits, s->n_vocab);
     if (!is_allowed(allowed, *top)) {
@@ -185,8 +200,12 @@ static bool leave_allowed(vb_sampler *s, const uint64_t *allowed, size_t *top) {
 }
 
 static void drop_weights(vb_sampler *s, const uint64_t *allowed) {
-    for (size_t i = 0; i < s->n_vocab; i++) {
-        s->weights[i] = is_allowed(allowed, i) ? s->weights[i] : 0;
+    for (size_t w = 0; w * 64 < s->n_vocab; w++) {
+        const uint64_t bits = allowed[w];
+        uint64_t *x = s->weights + w * 64;
+        for (size_t j = 0; j < word_tokens(w, s->n_vocab); j++) {
+            x[j] = bits >> j & 1 ? x[j] : 0;
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 #include "kernels.h"
 #include "sample/sample.h"
 #include "sample/stop.h"
+#include "sample/truncate.h"
 #include "support/testing.h"
 
 enum { VOCAB_MAX = 64, LIST_MAX = 64 };
@@ -306,11 +307,54 @@ static void stops(void **state) {
     }
 }
 
+/* A mask of several words is the draw of a vocabulary that has only its tokens, in their order. */
+static void wide_masks(void **state) {
+    (void)state;
+    enum { N = 300 };
+    uint64_t rng = 5;
+    for (int round = 0; round < 60; round++) {
+        float all[N], few[N];
+        uint32_t ids[N];
+        uint64_t allowed[(N + 63) / 64] = {0};
+        size_t n = 0;
+        for (uint32_t i = 0; i < N; i++) {
+            all[i] = (float)(vb_test_random(&rng) % 512) * 0.05f;
+            if (vb_test_random(&rng) % (2 + round % 9) == 0 || (i == N - 1 && n == 0)) {
+                allowed[i / 64] |= (uint64_t)1 << i % 64;
+                ids[n] = i;
+                few[n++] = all[i];
+            }
+        }
+        allowed[N / 64] |= UINT64_MAX << N % 64; /* no tokens: not looked at */
+        vb_sampling p;
+        vb_sampling_default(&p);
+        p.temperature = round % 6 ? 1.1f : 0.0f;
+        p.top_k = round % 2 ? 0 : 7;
+        p.top_p = round % 3 ? VB_FIXED_POINT_ONE : VB_FIXED_POINT_ONE / 4 * 3;
+        vb_sampler *a = NULL, *b = NULL;
+        vb_choice x, y;
+        const uint64_t u = vb_test_random(&rng);
+        assert_int_equal(vb_sampler_open(&plain_kernels, N, &a, NULL), VB_OK);
+        assert_int_equal(vb_sampler_open(&plain_kernels, n, &b, NULL), VB_OK);
+        assert_int_equal(vb_sampler_begin(a, &p, NULL, 0, NULL), VB_OK);
+        assert_int_equal(vb_sampler_begin(b, &p, NULL, 0, NULL), VB_OK);
+        assert_int_equal(vb_sampler_draw_among(a, all, allowed, u, &x, NULL), VB_OK);
+        assert_int_equal(vb_sampler_draw(b, few, u, &y, NULL), VB_OK);
+        assert_int_equal(x.token, ids[y.token]);
+        assert_int_equal(x.weight, y.weight);
+        assert_int_equal(x.total, y.total);
+        assert_int_equal(x.kept, y.kept);
+        vb_sampler_close(a);
+        vb_sampler_close(b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draws),        cmocka_unit_test(draws_on_every_tier),
         cmocka_unit_test(fixed_points), cmocka_unit_test(draw_numbers),
         cmocka_unit_test(stops),        cmocka_unit_test(nothing_allowed),
+        cmocka_unit_test(wide_masks),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
