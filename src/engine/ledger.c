@@ -43,11 +43,16 @@ static vb_err folder_path(const vb_ledger *l, const char *folder, char path[VB_P
 
 static vb_err make_folder(const vb_ledger *l, const char *folder, vb_error *e) {
     char path[VB_PATH_BYTES_MAX];
+    struct stat st;
     vb_err err = folder_path(l, folder, path, e);
-    if (!err && mkdir(path, 0700) && errno != EEXIST) {
-        err = vb_fail(e, VB_EIO, "%s: cannot create: %s", path, strerror(errno));
+    if (err || mkdir(path, 0700) == 0) {
+        return err;
     }
-    return err;
+    const int why = errno;
+    if (why == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return VB_OK;
+    }
+    return vb_fail(e, VB_EIO, "%s: cannot create the folder: %s", path, strerror(why));
 }
 
 /* The commitment's file, locked; -1 when a living process holds it or it is gone. */

@@ -292,6 +292,22 @@ static void numbers_do_not_begin_again(void **state) {
     vb_ledger_close(l);
 }
 
+/* Found when the ledger opens, not when an answer is to be kept in it. */
+static void a_file_for_a_folder(void **state) {
+    char sub[96], path[128];
+    vb_ledger *l = NULL;
+    (void)state;
+    snprintf(sub, sizeof sub, "%s/other", dir);
+    snprintf(path, sizeof path, "%s/receipts", sub);
+    assert_int_equal(mkdir(sub, 0700), 0);
+    must(vb_private_file_create(path, "x", 1, &e));
+    assert_int_equal(vb_ledger_open(sub, key, &l, NULL, &e), VB_EIO);
+    assert_non_null(strstr(e.msg, path));
+    assert_int_equal(unlink(path), 0);
+    must(vb_ledger_open(sub, key, &l, NULL, &e));
+    vb_ledger_close(l);
+}
+
 /* The commitment of a key that was replaced can not be settled by the new one: the error names it,
  * and it stays for who has the old key. */
 static void another_key(void **state) {
@@ -326,6 +342,7 @@ int main(void) {
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(numbers_do_not_begin_again),
         cmocka_unit_test(another_key),
+        cmocka_unit_test(a_file_for_a_folder),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
