@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arith/bits.h"
 #include "sample/sample.h"
 #include "sample/truncate.h"
 #include "sample/wide.h"
@@ -181,15 +182,19 @@ static size_t word_tokens(size_t w, size_t n) {
 /* Section 3.1: tokens that are not allowed leave. Their place is taken by the lowest number, so
  * that the kernels see finite numbers only. False when no token is left. */
 static bool leave_allowed(vb_sampler *s, const uint64_t *allowed, size_t *top) {
+    const uint32_t lowest = vb_f32_bits(-FLT_MAX);
     const size_t first = first_allowed(allowed, s->n_vocab);
     if (first == s->n_vocab) {
         return false;
     }
     for (size_t w = 0; w * 64 < s->n_vocab; w++) {
         const uint64_t bits = allowed[w];
+        const size_t n = word_tokens(w, s->n_vocab);
         float *x = s->logits + w * 64;
-        for (size_t j = 0; j < word_tokens(w, s->n_vocab); j++) {
-            x[j] = bits >> j & 1 ? x[j] : -FLT_MAX;
+        /* Without branches, which masks of real vocabularies make unpredictable. */
+        for (size_t j = 0; j < n; j++) {
+            const uint32_t keep = -(uint32_t)(bits >> j & 1);
+            x[j] = vb_f32_from_bits((vb_f32_bits(x[j]) & keep) | (lowest & ~keep));
         }
     }
     *top = s->k->argmax(s->logits, s->n_vocab);
@@ -202,9 +207,10 @@ static bool leave_allowed(vb_sampler *s, const uint64_t *allowed, size_t *top) {
 static void drop_weights(vb_sampler *s, const uint64_t *allowed) {
     for (size_t w = 0; w * 64 < s->n_vocab; w++) {
         const uint64_t bits = allowed[w];
+        const size_t n = word_tokens(w, s->n_vocab);
         uint64_t *x = s->weights + w * 64;
-        for (size_t j = 0; j < word_tokens(w, s->n_vocab); j++) {
-            x[j] = bits >> j & 1 ? x[j] : 0;
+        for (size_t j = 0; j < n; j++) {
+            x[j] &= -(bits >> j & 1);
         }
     }
 }
