@@ -113,7 +113,7 @@ function show(box, summary, state) {
         listOf("Checked on this page", here),
         listOf("Checked by the server", report.checks.filter((c) => c.status !== "skip" || c.detail)));
     if (open) {
-        body.append(element("p", { class: "note" }, `${open} further checks need what is not here: the model, or an opening.`));
+        body.append(element("p", { class: "note" }, `${open} further checks were not asked for: they need the model, an opening, or what you expected.`));
     }
     const tools = element("div", { class: "actions" },
         button("Download the receipt", () => download(bytes, RECEIPT_ID.test(receipt.id) ? `${receipt.id}.json` : "receipt.json")));
