@@ -14,11 +14,11 @@ function checksHere(receipt, answer) {
         ? text.includes(answer.reasoning.trim()) && text.trimEnd().endsWith(answer.content.trimEnd())
         : text === answer.content;
     const first = answer.commitment?.value;
+    const check = (name, good, yes, no) => ({ name, status: good ? "pass" : "fail", detail: good ? yes : no });
     return [
-        { name: "commitment-first", status: first && first === receipt.commitment?.value ? "pass" : "fail",
-          detail: "the receipt's commitment is the one that came before the answer" },
-        { name: "text-shown", status: same ? "pass" : "fail",
-          detail: "the receipt's text is the one on this page" },
+        check("commitment-first", first && first === receipt.commitment?.value,
+            "the receipt's commitment came before the answer", "the commitment that came before the answer is another"),
+        check("text-shown", same, "the receipt's text is the one on this page", "the receipt has another text than this page"),
     ];
 }
 
