@@ -14,3 +14,7 @@ target_link_libraries(bench_model PRIVATE vb_model)
 # Proofs, signatures and whole receipts, without a model: ninja bench_protocol
 add_executable(bench_protocol EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/protocol.c)
 target_link_libraries(bench_protocol PRIVATE vb_verify)
+
+# Streams that decode together, against one alone: ninja bench_scheduler
+add_executable(bench_scheduler EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/scheduler.c)
+target_link_libraries(bench_scheduler PRIVATE vb_engine)
