@@ -317,13 +317,24 @@ static const char *allowed_origin(const vb_exchange *x) {
     return NULL;
 }
 
+static bool has_header(const vb_exchange *x, const char *name) {
+    for (size_t i = 0; i < x->n_headers; i++) {
+        if (strcmp(x->headers[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool add_headers(const vb_exchange *x, struct MHD_Response *r) {
     const char *origin = allowed_origin(x);
     bool ok = MHD_add_response_header(r, "X-Request-Id", x->request_id) == MHD_YES;
     if (x->type[0]) {
         ok &= MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, x->type) == MHD_YES;
     }
-    ok &= MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES;
+    if (!has_header(x, MHD_HTTP_HEADER_CACHE_CONTROL)) { /* answers are nobody else's */
+        ok &= MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES;
+    }
     ok &= MHD_add_response_header(r, "X-Content-Type-Options", "nosniff") == MHD_YES;
     if (origin) {
         ok &= MHD_add_response_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, origin) &&
