@@ -127,6 +127,9 @@ class Answer {
             this.content += content;
             this.tokens.add(content, entries);
         }
+        if (entries.length) {
+            byId("token-keys").hidden = false;
+        }
         if (content || reasoning_content) {
             this.status.textContent = "Answers…";
         }
