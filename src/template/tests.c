@@ -95,7 +95,7 @@ TEST(is_callable) {
     case VB_VALUE_METHOD:
     case VB_VALUE_MACRO:
     case VB_VALUE_LOOP:
-    case VB_VALUE_JOINER: return vb_bool(true);
+    case VB_VALUE_JOINER:
     case VB_VALUE_UNDEFINED: return vb_bool(true); /* jinja2's Undefined has a __call__ */
     default: return vb_bool(false);
     }
