@@ -164,6 +164,12 @@ static void test_equal_pages_become_one(void **state) {
 static void test_eviction(void **state) {
     (void)state;
     open_cache(state);
+    sequence u = begin();
+    go_on(&u, "pq");
+    vb_session_close(u.session); /* p was used before q, and stays nevertheless */
+    assert_true(vb_prefix_cache_make_room(cache, PAGES - 1));
+    assert_int_equal(run("p"), 1);
+    assert_true(vb_prefix_cache_make_room(cache, PAGES));
     run("abc");
     run("xy");
     run("ab"); /* used again: c and xy are older now */

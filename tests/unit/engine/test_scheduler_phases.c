@@ -508,6 +508,65 @@ static void test_failing_pass(void **state) {
     vb_model_close(poisoned);
 }
 
+static size_t rows_seen, row_to_learn; /* of logits; 0: none to learn */
+static float learnt[4];
+static bool armed;
+
+static bool refuse_learnt(const float *x, size_t n) {
+    if (n == n_vocab && ++rows_seen == row_to_learn) {
+        memcpy(learnt, x, sizeof learnt);
+    }
+    if (n == n_vocab && armed && memcmp(learnt, x, sizeof learnt) == 0) {
+        return false;
+    }
+    return real_kernels->all_finite(x, n);
+}
+
+/* A pass that fails at its last logits, when most of its sequences have drawn: none of them draws
+ * again when it is repeated. */
+static void test_failing_after_draws(void **state) {
+    (void)state;
+    enum { OTHERS = 70 }; /* logits come 64 rows at a time */
+    static listener others[OTHERS];
+    vb_kernels k = *vb_model_kernels(model);
+    vb_model_options options = {.kernels = &k, .n_threads = 1};
+    vb_model *hooked;
+    vb_scheduler *s;
+    listener a = {0}, b = {0};
+    memset(others, 0, sizeof others);
+    real_kernels = vb_model_kernels(model);
+    k.all_finite = refuse_learnt;
+    must(vb_model_load(gguf, &options, &hooked, &e));
+    vb_scheduler_options o = options_with(128, OTHERS + 1);
+    o.model = hooked;
+    o.kv_bytes = (2 * OTHERS + 2) * page_bytes();
+    o.queue_max = OTHERS + 1;
+    must(vb_scheduler_open(&o, &s, &e));
+    rows_seen = 0;
+    row_to_learn = 6;
+    must(submit(s, &a, &target, 0));
+    wait_for(&a);
+    row_to_learn = 0;
+    armed = true;
+    for (size_t i = 0; i < OTHERS; i++) {
+        must(submit(s, &others[i], &driver, 0));
+    }
+    while (stats_of(s).running < OTHERS) {
+        sleep_us(100);
+    }
+    must(submit(s, &b, &target, 0));
+    wait_for(&b);
+    assert_int_equal(b.err[0], VB_ENONFINITE);
+    assert_int_equal(b.n_tokens[0], 5);
+    for (size_t i = 0; i < OTHERS; i++) {
+        wait_for(&others[i]);
+        assert_int_equal(others[i].err[0], VB_OK);
+    }
+    armed = false;
+    close_empty(s);
+    vb_model_close(hooked);
+}
+
 /* ---- the end ---- */
 
 static void test_drain(void **state) {
@@ -600,6 +659,7 @@ int main(void) {
         cmocka_unit_test(test_choices_share_pages),
         cmocka_unit_test(test_failing_draw),
         cmocka_unit_test(test_failing_pass),
+        cmocka_unit_test(test_failing_after_draws),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_bounded_drain),
         cmocka_unit_test(test_close),
