@@ -63,7 +63,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path.startswith("/v1/receipts/"):
-            receipt = {"id": RECEIPT_ID, "commitment": {"value": "a" * 63 + "b"}, "request": {"server_key": "$(hurt)"},
+            bad = self.server.asked[-1]["messages"][-1]["content"]  # the member that is hostile, when it is one
+            receipt = {"id": RECEIPT_ID if bad == "id" else "vr-" + "1" * 24,
+                       "commitment": {"value": "$(hurt)" if bad == "commitment" else "a" * 63 + "b"},
+                       "request": {"server_key": "b" * 63 + "`" if bad == "key" else "b" * 64},
                        "outputs": [{"text": "something else"}]}
             self.reply(json.dumps(receipt).encode())
             return
