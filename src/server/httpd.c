@@ -286,7 +286,7 @@ static vb_err open_listener(vb_httpd *h, vb_error *e) {
     return VB_OK;
 }
 
-static vb_err start_daemon(vb_httpd *h, vb_error *e) {
+vb_err vb_httpd_start(vb_httpd *h, vb_error *e) {
     const vb_httpd_options *o = &h->o;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
     struct MHD_OptionItem items[16];
@@ -342,7 +342,7 @@ vb_err vb_httpd_open(const vb_httpd_options *o, vb_httpd **out, vb_error *e) {
     pthread_cond_init(&h->idle, &monotonic);
     pthread_condattr_destroy(&monotonic);
     vb_err err;
-    if ((err = open_listener(h, e)) || (err = vb_watch_start(h, e)) || (err = start_daemon(h, e))) {
+    if ((err = open_listener(h, e)) || (err = vb_watch_start(h, e))) {
         vb_httpd_close(h);
         return err;
     }

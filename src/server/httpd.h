@@ -71,9 +71,12 @@ typedef struct vb_httpd_options {
     void *user;
 } vb_httpd_options;
 
-/* Listens and serves. VB_EIO names address and port; VB_EINVAL an address that is none; VB_EFORMAT
- * a certificate or key that can not be used. Options' texts are borrowed until close. */
+/* Listens; clients wait until vb_httpd_start. VB_EIO names address and port; VB_EINVAL an address
+ * that is none. Options' texts are borrowed until close. */
 VB_MUST_CHECK vb_err vb_httpd_open(const vb_httpd_options *o, vb_httpd **out, vb_error *e);
+/* Serves: from here on handlers are called. VB_EFORMAT: a certificate or key that can not be used.
+ */
+VB_MUST_CHECK vb_err vb_httpd_start(vb_httpd *h, vb_error *e);
 uint16_t vb_httpd_port(const vb_httpd *h);
 
 /* No new connections; requests on old ones get 503, but for open routes. */

@@ -172,7 +172,8 @@ static vb_err open_http(vb_server *server, vb_error *e) {
         .finished = finished,
         .user = s,
     };
-    return vb_httpd_open(&options, &s->http, e);
+    const vb_err err = vb_httpd_open(&options, &s->http, e);
+    return err ? err : vb_httpd_start(s->http, e);
 }
 
 vb_err vb_server_open(const vb_server_options *o, vb_server **out, vb_error *e) {

@@ -104,6 +104,7 @@ static void open_server(server *s, size_t connections_per_address) {
     };
     vb_error e;
     assert_int_equal(vb_httpd_open(&o, &s->h, &e), VB_OK);
+    assert_int_equal(vb_httpd_start(s->h, &e), VB_OK);
     assert_int_not_equal(vb_httpd_port(s->h), 0);
 }
 
@@ -493,7 +494,9 @@ static void test_address(void **state) {
     HAS(e.msg, "192.0.2.1");
     o.address = "127.0.0.1";
     o.tls_certificate = o.tls_key = "no PEM";
-    assert_int_equal(vb_httpd_open(&o, &h, &e), VB_EFORMAT);
+    assert_int_equal(vb_httpd_open(&o, &h, &e), VB_OK);
+    assert_int_equal(vb_httpd_start(h, &e), VB_EFORMAT);
+    vb_httpd_close(h);
 }
 
 int main(void) {
