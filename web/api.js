@@ -1,7 +1,7 @@
 // The server's API. The key, if one is needed, is in this module's memory and nowhere else.
 
-// An event is at most a receipt, and the server writes none that is longer than 64 MiB.
-const EVENT_CHARACTERS_MAX = 64 << 20;
+// No event of an answer comes near this: what is longer, and has no end yet, is not one.
+const EVENT_CHARACTERS_MAX = 16 << 20;
 
 let key = "";
 
