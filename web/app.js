@@ -137,9 +137,9 @@ class Answer {
     }
 
     // The first chunk has the commitment. A later one replaces it only where the beacon failed before
-    // anything was drawn, and a fallback stands in.
+    // anything was drawn, and a fallback stands in; what comes with the text, or after it, is none.
     takeProof(proof) {
-        if (!this.commitment || this.content + this.reasoning === "") {
+        if (!proof.verification_hash && this.content + this.reasoning === "") {
             this.commitment = proof.commitment;
         }
         this.id = proof.receipt_id;

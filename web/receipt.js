@@ -37,19 +37,19 @@ function listOf(title, checks) {
     })));
 }
 
-// The names go into a command that people paste into a shell: they are what they must be, or there is none.
-function commandOf(receipt) {
-    const { id, commitment, request } = receipt;
-    if (!RECEIPT_ID.test(id) || !HEX_64.test(commitment?.value) || !HEX_64.test(request?.server_key)) {
+// With the key and the commitment that came before the answer, whatever the receipt says. The names go into
+// a command that people paste into a shell: they are what they must be, or there is none.
+function commandOf(id, commitment) {
+    if (!RECEIPT_ID.test(id) || !HEX_64.test(commitment?.value) || !HEX_64.test(commitment.server_key)) {
         return null;
     }
-    return `verbatim verify ${id}.json --model MODEL.gguf --key ${request.server_key} --commitment ${commitment.value}`;
+    return `verbatim verify ${id}.json --model MODEL.gguf --key ${commitment.server_key} --commitment ${commitment.value}`;
 }
 
-function commandBox(receipt) {
-    const command = commandOf(receipt);
+function commandBox(receipt, commitment) {
+    const command = commandOf(receipt.id, commitment);
     if (!command) {
-        return element("p", { class: "problem" }, "The receipt's names are not of the form that receipts have.");
+        return element("p", { class: "problem" }, "The names of this receipt are not of the form that receipts have: there is no command to check it.");
     }
     const copy = button("Copy the command", async () => {
         try {
@@ -120,7 +120,7 @@ function show(box, summary, state) {
     if (!report.replayed) {
         tools.append(replay);
     }
-    body.append(tools, commandBox(receipt));
+    body.append(tools, commandBox(receipt, answer.commitment));
     box.replaceChildren(summary, body);
 }
 

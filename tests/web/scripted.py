@@ -28,8 +28,11 @@ def chunk(delta, entries=None, finish=None, **more):
 
 
 def chunks_for(question):
-    commitment = {"value": "a" * 64, "server_key": "b" * 64, "sequence": "7", "mode": "local", "beacon": "local:x"}
-    yield chunk({"role": "assistant", "content": ""}, verbatim={"receipt_id": RECEIPT_ID, "commitment": commitment})
+    commitment = {"value": "$(hurt)" if question == "commitment" else "a" * 64,
+                  "server_key": "b" * 63 + "`" if question == "key" else "b" * 64,
+                  "sequence": "7", "mode": "local", "beacon": "local:x"}
+    first = {} if question == "late" else {"verbatim": {"receipt_id": RECEIPT_ID, "commitment": commitment}}
+    yield chunk({"role": "assistant", "content": ""}, **first)
     if question == "tokens":
         yield chunk({"content": "Sure"}, [entry("Sure", -0.001, [("<b>No</b>", -9.0)])])
         yield chunk({"content": " per"}, [entry(" per", -1.0)])
@@ -63,10 +66,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path.startswith("/v1/receipts/"):
-            bad = self.server.asked[-1]["messages"][-1]["content"]  # the member that is hostile, when it is one
-            receipt = {"id": RECEIPT_ID if bad == "id" else "vr-" + "1" * 24,
-                       "commitment": {"value": "$(hurt)" if bad == "commitment" else "a" * 63 + "b"},
-                       "request": {"server_key": "b" * 63 + "`" if bad == "key" else "b" * 64},
+            question = self.server.asked[-1]["messages"][-1]["content"]
+            receipt = {"id": RECEIPT_ID if question == "id" else "vr-" + "1" * 24,
+                       "commitment": {"value": "a" * 63 + ("a" if question == "late" else "b")}, "request": {"model_sha256": HOSTILE},
                        "outputs": [{"text": "something else"}]}
             self.reply(json.dumps(receipt).encode())
             return
