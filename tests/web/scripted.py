@@ -31,7 +31,7 @@ def chunks_for(question):
     commitment = {"value": "$(hurt)" if question == "commitment" else "a" * 64,
                   "server_key": "b" * 63 + "`" if question == "key" else "b" * 64,
                   "sequence": "7", "mode": "local", "beacon": "local:x"}
-    first = {} if question == "late" else {"verbatim": {"receipt_id": RECEIPT_ID, "commitment": commitment}}
+    first = {} if question in ("late", "nothing") else {"verbatim": {"receipt_id": RECEIPT_ID, "commitment": commitment}}
     yield chunk({"role": "assistant", "content": ""}, **first)
     if question == "tokens":
         yield chunk({"content": "Sure"}, [entry("Sure", -0.001, [("<b>No</b>", -9.0)])])
@@ -45,7 +45,7 @@ def chunks_for(question):
     elif question == "break":
         yield chunk({"content": "Half an ans"})
         return
-    else:
+    elif question != "nothing":
         yield chunk({"content": HOSTILE})
     yield chunk({}, None, "stop", verbatim={"receipt_id": RECEIPT_ID, "commitment": commitment, "verification_hash": "c" * 64})
 
@@ -68,7 +68,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/v1/receipts/"):
             question = self.server.asked[-1]["messages"][-1]["content"]
             receipt = {"id": RECEIPT_ID if question == "id" else "vr-" + "1" * 24,
-                       "commitment": {"value": "a" * 63 + ("a" if question == "late" else "b")}, "request": {"model_sha256": HOSTILE},
+                       "commitment": {"value": "a" * 63 + ("a" if question in ("late", "nothing") else "b")}, "request": {"model_sha256": HOSTILE},
                        "outputs": [{"text": "something else"}]}
             self.reply(json.dumps(receipt).encode())
             return
