@@ -19,7 +19,7 @@ function(vb_layer name)
       if(VB_SANITIZE AND src MATCHES "/(x86|arm)/")
         set_property(SOURCE ${src} APPEND PROPERTY COMPILE_OPTIONS -O0)
       endif()
-      # A file's instruction set is in its name, never -march=native.
+      # A file's instruction set is in its name, never the building machine's own.
       if(src MATCHES "/x86/.*_avx2\\.c$")
         set_property(SOURCE ${src} APPEND PROPERTY COMPILE_OPTIONS -mavx2 -mf16c -mbmi2)
       elseif(src MATCHES "/x86/.*_avx512vnni\\.c$")

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "verify/generation.h"
@@ -84,9 +83,7 @@ static vb_err make_commitment(attempt *x, vb_error *e) {
         vb_beacon_round_free(&round);
         return err;
     }
-    char hex[VB_SHA256_HEX_BYTES];
-    vb_hex_encode(r->commitment, VB_SHA256_BYTES, hex);
-    snprintf(r->id, sizeof r->id, "vr-%.24s", hex);
+    vb_receipt_set_id(r);
     if (local) {
         r->has_beacon = true;
         r->beacon = round;
@@ -222,16 +219,6 @@ static vb_err try_once(attempt *x, uint8_t hash[VB_SHA256_BYTES], vb_generate_st
     return err;
 }
 
-/* The request again, for the local chain. */
-static void fall_back(vb_receipt *r) {
-    vb_receipt_request *q = &r->request;
-    memcpy(q->fallback_from, q->beacon_id, sizeof q->fallback_from);
-    memset(q->beacon_id, 0, sizeof q->beacon_id);
-    q->mode = VB_MODE_LOCAL;
-    q->has_round = false;
-    q->round = 0;
-}
-
 vb_err vb_answer(const vb_answer_options *o, vb_receipt *r, uint8_t hash[VB_SHA256_BYTES],
                  vb_generate_stats *stats, vb_error *e) {
     const vb_receipt_request *q = &r->request;
@@ -244,7 +231,7 @@ vb_err vb_answer(const vb_answer_options *o, vb_receipt *r, uint8_t hash[VB_SHA2
         if (o->on_fallback) {
             o->on_fallback(o->user, e);
         }
-        fall_back(r);
+        vb_receipt_fall_back(r);
         attempt again = {.o = o, .r = r};
         err = try_once(&again, hash, stats, e);
     }

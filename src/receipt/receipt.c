@@ -1,6 +1,7 @@
 /* A receipt's memory, and its building in the order of a request's life. */
 #include "receipt/receipt.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,4 +188,19 @@ vb_err vb_receipt_sign(vb_receipt *r, const vb_ed25519_key *key, uint8_t hash[VB
         memcpy(hash, h, sizeof h);
     }
     return err;
+}
+
+void vb_receipt_set_id(vb_receipt *r) {
+    char hex[VB_SHA256_HEX_BYTES];
+    vb_hex_encode(r->commitment, VB_SHA256_BYTES, hex);
+    snprintf(r->id, sizeof r->id, "vr-%.24s", hex);
+}
+
+void vb_receipt_fall_back(vb_receipt *r) {
+    vb_receipt_request *q = &r->request;
+    memcpy(q->fallback_from, q->beacon_id, sizeof q->fallback_from);
+    memset(q->beacon_id, 0, sizeof q->beacon_id);
+    q->mode = VB_MODE_LOCAL;
+    q->has_round = false;
+    q->round = 0;
 }

@@ -136,6 +136,13 @@ void vb_receipt_make_private(vb_receipt *r);
  * comes before any randomness. */
 VB_MUST_CHECK vb_err vb_commitment_make(vb_receipt *r, const vb_ed25519_key *key, vb_error *e);
 
+/* The answer's id, which follows from its commitment: "vr-" and C's first 24 hex digits. */
+void vb_receipt_set_id(vb_receipt *r);
+
+/* The request again for the local chain, after its beacon has failed, which it then names; for a
+ * commitment of its own (spec/beacons.md, section 2). */
+void vb_receipt_fall_back(vb_receipt *r);
+
 /* S_i by the request's mode, from the commitment and the beacon round (or the caller's seed).
  * VB_EINVAL: the mode needs a beacon round and there is none. */
 VB_MUST_CHECK vb_err vb_receipt_seed(const vb_receipt *r, uint32_t choice,

@@ -178,7 +178,7 @@ static vb_err commit(vb_answering *a, vb_error *e) {
     vb_metrics_add(&s->metrics.commitments, 1);
     char hex[VB_SHA256_HEX_BYTES];
     vb_hex_encode(r->commitment, VB_SHA256_BYTES, hex);
-    snprintf(r->id, sizeof r->id, "vr-%.24s", hex);
+    vb_receipt_set_id(r);
     if (!a->id[0]) {
         snprintf(a->id, sizeof a->id, "%s-%.24s", a->endpoint == VB_API_CHAT ? "chatcmpl" : "cmpl",
                  hex);
@@ -348,7 +348,6 @@ static vb_err make_receipt(vb_answering *a, vb_error *e) {
 
 /* The beacon failed, and the local chain may take its place: a new commitment, which says so. */
 static bool fall_back(vb_answering *a) {
-    vb_receipt_request *q = &a->r.request;
     if (!a->beacon_err || a->beacon_err == VB_ECANCELLED || atomic_load(&a->gone) ||
         !a->q.fallback[0] || a->fell_back) {
         return false;
@@ -356,11 +355,7 @@ static bool fall_back(vb_answering *a) {
     vb_log_request(VB_LOG_WARNING, "fallback", vb_exchange_request_id(a->x), "%s",
                    a->beacon_error.msg);
     vb_metrics_add(&a->s->metrics.beacon_fallbacks, 1);
-    memcpy(q->fallback_from, q->beacon_id, sizeof q->fallback_from);
-    memset(q->beacon_id, 0, sizeof q->beacon_id);
-    q->mode = VB_MODE_LOCAL;
-    q->has_round = false;
-    q->round = 0;
+    vb_receipt_fall_back(&a->r);
     a->fell_back = true;
     a->err = a->beacon_err = VB_OK;
     atomic_store(&a->ticket, 0);
