@@ -247,10 +247,10 @@ static vb_err open_server(serve *x, vb_error *e) {
     }
     const vb_server_options o = {
         .config = &x->c,
-        .model = x->a.model,
-        .gguf = x->a.gguf,
-        .tokenizer = x->a.tokenizer,
-        .model_sha256 = x->digest,
+        .model = {.model = x->a.model,
+                  .gguf = x->a.gguf,
+                  .tokenizer = x->a.tokenizer,
+                  .sha256 = x->digest},
         .tier = x->a.kernels->name,
         .n_threads = vb_app_threads(&x->a),
         .batch_tokens = vb_app_batch(&x->a),

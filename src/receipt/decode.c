@@ -113,12 +113,19 @@ static vb_err read_request_beacon(const vb_fields *request, vb_receipt_request *
     return f.err;
 }
 
-/* The place of what an answer's text may be held to (a JSON schema): this version has nothing
- * there. */
-static void read_constraint(vb_fields *f) {
+/* Any object: what it means is for whoever draws under it. */
+static void read_constraint(vb_fields *f, vb_text *out) {
     const json_t *v = vb_field(f, "constraint");
     if (json_is_object(v)) {
-        vb_field_fail(f, VB_EUNSUPPORTED, "constraint", "this version has none");
+        vb_buf text = vb_buf_make(VB_CONSTRAINT_BYTES_MAX);
+        const vb_err err = vb_jcs_append(v, &text, NULL);
+        if (err == VB_ELIMIT) {
+            vb_field_fail(f, VB_EFORMAT, "constraint", "expected at most %u bytes",
+                          VB_CONSTRAINT_BYTES_MAX);
+        } else if (err || vb_text_set(out, (const char *)text.data, text.len, NULL)) {
+            vb_field_fail(f, VB_ENOMEM, "constraint", "no memory");
+        }
+        vb_buf_free(&text);
     } else if (v && !json_is_null(v)) {
         vb_field_fail(f, VB_EFORMAT, "constraint", "expected null or an object");
     }
@@ -128,7 +135,7 @@ vb_err vb_read_request(const vb_fields *doc, vb_receipt_request *q) {
     vb_fields f = vb_fields_member(doc, "request", vb_names_request);
     vb_field_name(&f, "arithmetic", 1, q->arithmetic, sizeof q->arithmetic);
     vb_field_u32(&f, "choices", 1, VB_CHOICES_MAX, &q->n_choices);
-    read_constraint(&f);
+    read_constraint(&f, &q->constraint);
     vb_field_u32(&f, "ctx_tokens", 1, VB_MODEL_CTX_TOKENS_MAX, &q->ctx_tokens);
     vb_field_decimal(&f, "issued_at_ms", 0, VB_ISSUED_AT_MS_MAX, &q->issued_at_ms);
     vb_field_u32(&f, "max_tokens", 1, VB_MODEL_CTX_TOKENS_MAX, &q->max_tokens);
@@ -203,6 +210,15 @@ static bool has_source(vb_fields *f, const char *name, bool has_tokens) {
     return has && !f->err;
 }
 
+static void read_template(vb_fields *f, vb_receipt_prompt *p) {
+    vb_field_name_or_null(f, "date", p->date, sizeof p->date);
+    if (!f->err && p->date[0] && !is_date(p->date)) {
+        vb_field_fail(f, VB_EFORMAT, "date", "expected YYYY-MM-DD");
+    }
+    vb_field_hex(f, "template_sha256", p->template_sha256, sizeof p->template_sha256);
+    p->has_template = true;
+}
+
 vb_err vb_read_prompt(const vb_fields *doc, vb_receipt_prompt *p) {
     char kind[16];
     vb_fields f = vb_fields_member(doc, "prompt", vb_names_prompt);
@@ -219,32 +235,23 @@ vb_err vb_read_prompt(const vb_fields *doc, vb_receipt_prompt *p) {
     if (p->has_tokens) {
         vb_field_tokens(&f, "tokens", 1, VB_MODEL_CTX_TOKENS_MAX, &p->tokens, &p->n_tokens);
     }
-    if (p->kind != VB_PROMPT_TEXT) {
+    if (p->kind == VB_PROMPT_TEXT || p->kind == VB_PROMPT_TEMPLATE) {
+        if (has_source(&f, "text", p->has_tokens)) {
+            vb_field_text(&f, "text", VB_TEXT_BYTES_MAX, &p->text);
+        }
+    } else {
         expect_null(&f, "text", kind);
     }
     if (p->kind != VB_PROMPT_CHAT) {
         expect_null(&f, "messages", kind);
+    } else if (has_source(&f, "messages", p->has_tokens)) {
+        read_messages(&f, p);
+    }
+    if (p->kind == VB_PROMPT_CHAT || p->kind == VB_PROMPT_TEMPLATE) {
+        read_template(&f, p);
+    } else {
         expect_null(&f, "date", kind);
         expect_null(&f, "template_sha256", kind);
-    }
-    switch (p->kind) {
-    case VB_PROMPT_TOKENS: break;
-    case VB_PROMPT_TEXT:
-        if (has_source(&f, "text", p->has_tokens)) {
-            vb_field_text(&f, "text", VB_TEXT_BYTES_MAX, &p->text);
-        }
-        break;
-    case VB_PROMPT_CHAT:
-        if (has_source(&f, "messages", p->has_tokens)) {
-            read_messages(&f, p);
-        }
-        vb_field_name_or_null(&f, "date", p->date, sizeof p->date);
-        if (!f.err && p->date[0] && !is_date(p->date)) {
-            vb_field_fail(&f, VB_EFORMAT, "date", "expected YYYY-MM-DD");
-        }
-        vb_field_hex(&f, "template_sha256", p->template_sha256, sizeof p->template_sha256);
-        p->has_template = true;
-        break;
     }
     return f.err;
 }

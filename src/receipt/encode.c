@@ -68,6 +68,17 @@ static json_t *stop(vb_build *b, const vb_receipt_request *q) {
     return o;
 }
 
+static json_t *constraint(vb_build *b, const vb_text *text) {
+    json_t *o = NULL;
+    if (!text->p) {
+        return json_null();
+    }
+    if (!b->err && (b->err = vb_json_parse(text->p, text->len, &o, b->e))) {
+        vb_fail_in(b->e, b->err, "request.constraint");
+    }
+    return o;
+}
+
 json_t *vb_build_request(vb_build *b, const vb_receipt_request *q) {
     json_t *o = json_object();
     vb_build_put(b, o, "arithmetic", json_string(q->arithmetic));
@@ -79,7 +90,7 @@ json_t *vb_build_request(vb_build *b, const vb_receipt_request *q) {
     vb_build_put(b, o, "ctx_tokens", vb_build_number(q->ctx_tokens));
     vb_build_put(b, o, "choices", vb_build_number(q->n_choices));
     vb_build_put(b, o, "stop", stop(b, q));
-    vb_build_put(b, o, "constraint", json_null());
+    vb_build_put(b, o, "constraint", constraint(b, &q->constraint));
     vb_build_put(b, o, "nonce", json_string(q->nonce));
     vb_build_put(b, o, "beacon", request_beacon(b, q));
     vb_build_put(b, o, "seed", q->has_seed ? vb_build_decimal(q->seed) : json_null());

@@ -53,6 +53,7 @@ const char *vb_prompt_kind_name(vb_prompt_kind k) {
     case VB_PROMPT_TOKENS: return "tokens";
     case VB_PROMPT_TEXT: return "text";
     case VB_PROMPT_CHAT: return "chat";
+    case VB_PROMPT_TEMPLATE: return "template";
     }
     return "unknown";
 }
@@ -67,7 +68,7 @@ vb_finish vb_finish_of_name(const char *name) {
 }
 
 vb_prompt_kind vb_prompt_kind_of_name(const char *name) {
-    for (int k = VB_PROMPT_TOKENS; k <= VB_PROMPT_CHAT; k++) {
+    for (int k = VB_PROMPT_TOKENS; k <= VB_PROMPT_TEMPLATE; k++) {
         if (strcmp(name, vb_prompt_kind_name((vb_prompt_kind)k)) == 0) {
             return (vb_prompt_kind)k;
         }

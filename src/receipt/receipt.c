@@ -40,6 +40,7 @@ void vb_receipt_free(vb_receipt *r) {
     for (size_t i = 0; i < r->request.n_stop_strings; i++) {
         vb_text_free(&r->request.stop_strings[i]);
     }
+    vb_text_free(&r->request.constraint);
     vb_beacon_round_free(&r->beacon);
     for (size_t i = 0; i < r->n_outputs; i++) {
         free(r->outputs[i].tokens);

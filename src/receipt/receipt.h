@@ -31,7 +31,8 @@
 typedef enum vb_prompt_kind {
     VB_PROMPT_TOKENS = 1, /* token ids given by the client; nothing more to check */
     VB_PROMPT_TEXT,       /* text -> tokens, special tokens added and parsed */
-    VB_PROMPT_CHAT        /* messages -> the model's chat template -> tokens */
+    VB_PROMPT_CHAT,       /* messages -> the model's chat template -> tokens */
+    VB_PROMPT_TEMPLATE    /* any variables, as JSON -> the model's chat template -> tokens */
 } vb_prompt_kind;
 
 typedef struct vb_receipt_message {
@@ -46,11 +47,11 @@ typedef struct vb_receipt_prompt {
     bool has_tokens;
     uint32_t *tokens;
     size_t n_tokens;
-    vb_text text;                 /* TEXT only */
+    vb_text text;                 /* TEXT; TEMPLATE: the variables, one JSON object */
     vb_receipt_message *messages; /* CHAT only */
     size_t n_messages;
-    char date[11];     /* CHAT: "YYYY-MM-DD" where the template prints one; else "" */
-    bool has_template; /* CHAT always; else false */
+    char date[11];     /* CHAT, TEMPLATE: "YYYY-MM-DD" where the template prints one; else "" */
+    bool has_template; /* CHAT, TEMPLATE always; else false */
     uint8_t template_sha256[VB_SHA256_BYTES]; /* vb_digest_template */
 } vb_receipt_prompt;
 
@@ -68,7 +69,8 @@ typedef struct vb_receipt_request {
     vb_text stop_strings[VB_STOP_STRINGS_MAX]; /* in the client's order: ties go to the first */
     size_t n_stop_tokens;
     uint32_t stop_tokens[VB_STOP_TOKENS_MAX]; /* ascending, no duplicates */
-    char nonce[VB_NONCE_BYTES_MAX + 1];       /* the client's; "": none */
+    vb_text constraint; /* of the text, spec/constraints.md: canonical JSON; p NULL: none */
+    char nonce[VB_NONCE_BYTES_MAX + 1]; /* the client's; "": none */
     vb_beacon_mode mode;
     char beacon_id[VB_BEACON_ID_BYTES_MAX + 1];     /* "" in mode fixed with a seed */
     char fallback_from[VB_BEACON_ID_BYTES_MAX + 1]; /* the beacon that failed; "": none */
@@ -184,6 +186,6 @@ void vb_commitment_message(const uint8_t commitment[VB_SHA256_BYTES],
                            uint8_t out[VB_COMMITMENT_MESSAGE_BYTES]);
 
 const char *vb_finish_name(vb_finish f);           /* "stop", "length" */
-const char *vb_prompt_kind_name(vb_prompt_kind k); /* "tokens", "text", "chat" */
+const char *vb_prompt_kind_name(vb_prompt_kind k); /* "tokens", "text", "chat", "template" */
 
 #endif

@@ -41,7 +41,7 @@ static void on_gone(void *user) {
     atomic_store(&a->gone, true);
     const uint64_t ticket = atomic_load(&a->ticket);
     if (ticket) {
-        vb_scheduler_cancel(a->s->scheduler, ticket);
+        vb_scheduler_cancel(a->m->scheduler, ticket);
     }
 }
 
@@ -63,7 +63,7 @@ static void on_text(void *user, size_t choice, const char *text, size_t n_bytes)
     vb_answering *a = user;
     vb_output_text(&a->choices[choice], text, n_bytes);
     if (a->output_err) {
-        vb_scheduler_cancel(a->s->scheduler, atomic_load(&a->ticket));
+        vb_scheduler_cancel(a->m->scheduler, atomic_load(&a->ticket));
     }
 }
 
@@ -123,7 +123,7 @@ static bool give_seeds(vb_answering *a, vb_error *e) {
     }
     if (!err) {
         /* False when it has been cancelled: then there is nothing to draw. */
-        (void)vb_scheduler_set_seeds(a->s->scheduler, atomic_load(&a->ticket),
+        (void)vb_scheduler_set_seeds(a->m->scheduler, atomic_load(&a->ticket),
                                      (const uint8_t(*)[32])seeds);
     }
     free(seeds);
@@ -145,7 +145,7 @@ static void on_round(vb_wait *w, vb_beacon_round *round, vb_err err, const vb_er
     if (err) {
         a->beacon_err = err;
         a->beacon_error = *e;
-        vb_scheduler_cancel(a->s->scheduler, atomic_load(&a->ticket));
+        vb_scheduler_cancel(a->m->scheduler, atomic_load(&a->ticket));
     }
     drop(a);
 }
@@ -208,13 +208,13 @@ static vb_err submit(vb_answering *a, vb_error *e) {
     };
     uint64_t ticket;
     atomic_store(&a->pending, 2); /* this thread, and the scheduler */
-    if (err || (err = vb_scheduler_submit(a->s->scheduler, &request, &ticket, e))) {
+    if (err || (err = vb_scheduler_submit(a->m->scheduler, &request, &ticket, e))) {
         atomic_store(&a->pending, 1);
         return err;
     }
     atomic_store(&a->ticket, ticket);
     if (atomic_load(&a->gone)) {
-        vb_scheduler_cancel(a->s->scheduler, ticket);
+        vb_scheduler_cancel(a->m->scheduler, ticket);
     }
     if (waits) {
         a->wait = (vb_wait){.mode = a->r.request.mode,
@@ -257,7 +257,7 @@ static vb_err prepare_generation(vb_answering *a, vb_error *e) {
         return vb_fail(e, VB_ENOMEM, "no memory for %zu choices", a->n_choices);
     }
     vb_err err =
-        vb_receipt_generation(&a->r, a->s->o.model, a->s->o.tokenizer, a->stops, &a->options[0], e);
+        vb_receipt_generation(&a->r, a->m->o.model, a->m->o.tokenizer, a->stops, &a->options[0], e);
     for (size_t i = 1; !err && i < a->n_choices; i++) {
         a->options[i] = a->options[0];
     }

@@ -38,6 +38,7 @@ struct vb_answering {
     vb_job job;
     vb_wait wait;
     vb_service *s;
+    vb_served_model *m; /* set by vb_answering_fill */
     vb_exchange *x;
     vb_api_endpoint endpoint;
     vb_api_request q;

@@ -80,11 +80,11 @@ static void completions(void *user, vb_exchange *x) {
 /* Models. */
 
 static vb_api_model model_of(const vb_service *s) {
-    return (vb_api_model){.id = s->model_name,
+    return (vb_api_model){.id = s->model.name,
                           .created_s = s->started_ms / 1000,
                           .owned_by = "verbatim",
-                          .sha256 = s->o.model_sha256,
-                          .ctx_tokens = (uint32_t)s->ctx_tokens};
+                          .sha256 = s->model.o.sha256,
+                          .ctx_tokens = (uint32_t)s->model.ctx_tokens};
 }
 
 static void models(void *user, vb_exchange *x) {
@@ -139,13 +139,13 @@ static void do_tokenize(vb_service *s, vb_exchange *x) {
     if (!json_is_string(prompt) || (special && !json_is_boolean(special))) {
         vb_exchange_fail(x, 400, "invalid_type",
                          "expected 'prompt', a text, and at most 'add_special_tokens', a boolean");
-    } else if (vb_tokenizer_encode(s->o.tokenizer, json_string_value(prompt),
+    } else if (vb_tokenizer_encode(s->model.o.tokenizer, json_string_value(prompt),
                                    json_string_length(prompt), !special || json_is_true(special),
                                    true, &ids, &n, &e)) {
         vb_exchange_fail(x, 400, "invalid_value", "prompt: %s", e.msg);
     } else {
         vb_buf body = vb_buf_make(REPLY_BYTES_MAX);
-        const vb_err err = vb_api_tokens_append(ids, n, (uint32_t)s->ctx_tokens, &body);
+        const vb_err err = vb_api_tokens_append(ids, n, (uint32_t)s->model.ctx_tokens, &body);
         reply(x, err, "application/json", &body);
     }
     free(ids);
@@ -164,15 +164,15 @@ static void do_detokenize(vb_service *s, vb_exchange *x) {
     for (size_t i = 0; good && i < n; i++) {
         const json_t *v = json_array_get(list, i);
         const json_int_t id = json_is_integer(v) ? json_integer_value(v) : -1;
-        good = id >= 0 && id < (json_int_t)vb_tokenizer_size(s->o.tokenizer);
+        good = id >= 0 && id < (json_int_t)vb_tokenizer_size(s->model.o.tokenizer);
         ids[i] = good ? (uint32_t)id : 0;
     }
     if (!good) {
         vb_exchange_fail(x, 400, "invalid_type", "expected 'tokens', an array of ids below %u",
-                         vb_tokenizer_size(s->o.tokenizer));
+                         vb_tokenizer_size(s->model.o.tokenizer));
     } else {
         vb_buf text = vb_buf_make(REPLY_BYTES_MAX), body = vb_buf_make(REPLY_BYTES_MAX);
-        vb_err err = vb_tokenizer_decode(s->o.tokenizer, ids, n, true, true, &text, NULL);
+        vb_err err = vb_tokenizer_decode(s->model.o.tokenizer, ids, n, true, true, &text, NULL);
         if (!err) {
             const vb_str decoded = {text.data ? (const char *)text.data : "", text.len};
             err = vb_api_detokenized_append(decoded, &body);
@@ -215,11 +215,11 @@ static void well_known(void *user, vb_exchange *x) {
     char key_hex[2 * sizeof key + 1], model_hex[VB_SHA256_HEX_BYTES];
     vb_ed25519_public(s->o.key, key);
     vb_hex_encode(key, sizeof key, key_hex);
-    vb_hex_encode(s->o.model_sha256, VB_SHA256_BYTES, model_hex);
+    vb_hex_encode(s->model.o.sha256, VB_SHA256_BYTES, model_hex);
     json_t *o = json_pack(
         "{s:s,s:s,s:s,s:s,s:[{s:s,s:s}],s:{s:s?,s:s,s:s?}}", "format", "verbatim.server/1",
         "public_key", key_hex, "arithmetic", VB_ARITHMETIC, "engine_version", VB_VERSION, "models",
-        "id", s->model_name, "sha256", model_hex, "beacon", "id", s->beacon_id, "mode",
+        "id", s->model.name, "sha256", model_hex, "beacon", "id", s->beacon_id, "mode",
         vb_beacon_mode_name(s->defaults.mode), "fallback", s->config->beacon_fallback);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     if (text) {
@@ -256,7 +256,7 @@ static void version(void *user, vb_exchange *x) {
 static void metrics(void *user, vb_exchange *x) {
     vb_service *s = user;
     vb_scheduler_stats stats;
-    vb_scheduler_get_stats(s->scheduler, &stats);
+    vb_scheduler_get_stats(s->model.scheduler, &stats);
     const struct {
         const char *name, *type, *help;
         double value;

@@ -104,7 +104,7 @@ static void set_date(vb_receipt_prompt *p) {
     strftime(p->date, sizeof p->date, "%Y-%m-%d", &day);
 }
 
-static vb_err fill_prompt(const vb_service *s, const vb_api_request *q, vb_receipt *r,
+static vb_err fill_prompt(const vb_served_model *m, const vb_api_request *q, vb_receipt *r,
                           vb_api_error *e) {
     vb_error inner = {VB_OK, ""};
     vb_err err = VB_OK;
@@ -120,20 +120,20 @@ static vb_err fill_prompt(const vb_service *s, const vb_api_request *q, vb_recei
         } else {
             r->prompt.kind = VB_PROMPT_CHAT;
             r->prompt.has_template =
-                vb_prompt_template_digest(s->o.gguf, r->prompt.template_sha256);
-            if (s->uses_date) {
+                vb_prompt_template_digest(m->o.gguf, r->prompt.template_sha256);
+            if (m->uses_date) {
                 set_date(&r->prompt);
             }
             size_t i;
-            const json_t *m;
-            json_array_foreach(q->messages, i, m) {
-                if ((err = add_message(r, m, i, e))) {
+            const json_t *message;
+            json_array_foreach(q->messages, i, message) {
+                if ((err = add_message(r, message, i, e))) {
                     return err;
                 }
             }
         }
         if (!err &&
-            !(err = vb_prompt_encode(&r->prompt, s->o.gguf, s->o.tokenizer, &ids, &n, &inner))) {
+            !(err = vb_prompt_encode(&r->prompt, m->o.gguf, m->o.tokenizer, &ids, &n, &inner))) {
             err = n ? vb_receipt_set_prompt_tokens(r, ids, n, &inner)
                     : vb_fail(&inner, VB_EINVAL, "the prompt has no tokens");
         }
@@ -153,9 +153,9 @@ static uint64_t pages_needed(uint64_t n_prompt, uint64_t ctx, uint64_t n_choices
 }
 
 /* Whatever could keep the scheduler from ever running it is refused before it is committed to. */
-static vb_err fill_context(const vb_service *s, const vb_api_request *q, vb_receipt *r,
+static vb_err fill_context(const vb_served_model *m, const vb_api_request *q, vb_receipt *r,
                            vb_api_error *e) {
-    const uint64_t n = r->prompt.n_tokens, limit = s->ctx_tokens;
+    const uint64_t n = r->prompt.n_tokens, limit = m->ctx_tokens;
     if (n >= limit) {
         return vb_api_fail(e, VB_EINVAL, 400, "context_length_exceeded",
                            q->prompt_kind == VB_API_PROMPT_MESSAGES ? "messages" : "prompt",
@@ -167,7 +167,7 @@ static vb_err fill_context(const vb_service *s, const vb_api_request *q, vb_rece
     r->request.max_tokens = (uint32_t)(q->max_tokens ? q->max_tokens : left);
     r->request.ctx_tokens = (uint32_t)(n + max);
     r->request.n_choices = q->n_choices;
-    if (pages_needed(n, n + max, q->n_choices) > s->n_pages) {
+    if (pages_needed(n, n + max, q->n_choices) > m->n_pages) {
         return vb_api_fail(e, VB_EINVAL, 400, "context_length_exceeded", "n",
                            "%u choices of up to %llu tokens do not fit into this server's memory",
                            q->n_choices, (unsigned long long)(n + max));
@@ -190,14 +190,14 @@ static vb_err fill_stops(const vb_api_request *q, vb_receipt_request *r, vb_api_
 }
 
 vb_err vb_answering_fill(vb_answering *a, vb_api_error *e) {
-    const vb_service *s = a->s;
+    vb_service *s = a->s;
+    const vb_served_model *m = a->m = &s->model;
     const vb_api_request *q = &a->q;
     vb_receipt *r = &a->r;
-    const vb_model_config *c = vb_model_get_config(s->o.model);
-    if (strcmp(q->model, s->model_name) != 0) {
+    const vb_model_config *c = vb_model_get_config(m->o.model);
+    if (strcmp(q->model, m->name) != 0) {
         return vb_api_fail(e, VB_EINVAL, 404, "model_not_found", "model",
-                           "there is no model '%.80s' here; expected '%.80s'", q->model,
-                           s->model_name);
+                           "there is no model '%.80s' here; expected '%.80s'", q->model, m->name);
     }
     snprintf(r->model.name, sizeof r->model.name, "%s", c->name);
     snprintf(r->model.architecture, sizeof r->model.architecture, "%s", c->arch);
@@ -205,13 +205,13 @@ vb_err vb_answering_fill(vb_answering *a, vb_api_error *e) {
     r->model.n_parameters = c->n_parameters;
     snprintf(r->engine_version, sizeof r->engine_version, "%s", VB_VERSION);
     snprintf(r->engine_tier, sizeof r->engine_tier, "%s", s->o.tier);
-    memcpy(r->request.model_sha256, s->o.model_sha256, VB_SHA256_BYTES);
+    memcpy(r->request.model_sha256, m->o.sha256, VB_SHA256_BYTES);
     r->request.sampling = q->sampling;
     snprintf(r->request.nonce, sizeof r->request.nonce, "%s", q->nonce);
     vb_err err;
     if ((err = check_supported(q, e)) || (err = fill_beacon(s, q, &r->request, e)) ||
-        (err = fill_stops(q, &r->request, e)) || (err = fill_prompt(s, q, r, e))) {
+        (err = fill_stops(q, &r->request, e)) || (err = fill_prompt(m, q, r, e))) {
         return err;
     }
-    return fill_context(s, q, r, e);
+    return fill_context(m, q, r, e);
 }

@@ -17,8 +17,8 @@ static vb_api_head head_of(const vb_answering *a) {
     return (vb_api_head){.endpoint = a->endpoint,
                          .id = a->id,
                          .created_s = a->r.request.issued_at_ms / 1000,
-                         .model = a->s->model_name,
-                         .system_fingerprint = a->s->fingerprint};
+                         .model = a->m->name,
+                         .system_fingerprint = a->m->fingerprint};
 }
 
 /* The event in a->event goes out; no memory for it is remembered. */
@@ -67,7 +67,7 @@ static bool think_is_open(const vb_answering *a) {
     const size_t n = p->n_tokens < THINK_TAIL_TOKENS ? p->n_tokens : THINK_TAIL_TOKENS;
     vb_buf tail = vb_buf_make(1 << 20);
     bool open = false;
-    if (vb_tokenizer_decode(a->s->o.tokenizer, p->tokens + p->n_tokens - n, n, true, false, &tail,
+    if (vb_tokenizer_decode(a->m->o.tokenizer, p->tokens + p->n_tokens - n, n, true, false, &tail,
                             NULL) == VB_OK &&
         tail.data) {
         size_t end = tail.len;
@@ -86,7 +86,7 @@ static vb_err open_echo(vb_answering *a, vb_error *e) {
         const vb_err err = vb_buf_append(&a->echo, p->text.p, p->text.len);
         return err ? vb_fail(e, err, "no memory for the prompt's text") : VB_OK;
     }
-    return vb_tokenizer_decode(a->s->o.tokenizer, p->tokens, p->n_tokens, false, true, &a->echo, e);
+    return vb_tokenizer_decode(a->m->o.tokenizer, p->tokens, p->n_tokens, false, true, &a->echo, e);
 }
 
 vb_err vb_output_open(vb_answering *a, vb_error *e) {

@@ -80,10 +80,10 @@ static bool check(vb_service *s, vb_exchange *x, bool full, vb_report *report) {
     if (full && readable && !vb_report_refuted(report)) {
         fits = tokens_of(r) <= s->config->verify_tokens;
         replay y = {s, x, vb_clock_ns() + s->config->verify_s * (uint64_t)NS_PER_S};
-        const vb_replay_options o = {.gguf = s->o.gguf,
-                                     .tokenizer = s->o.tokenizer,
-                                     .model = s->o.model,
-                                     .model_sha256 = s->o.model_sha256,
+        const vb_replay_options o = {.gguf = s->model.o.gguf,
+                                     .tokenizer = s->model.o.tokenizer,
+                                     .model = s->model.o.model,
+                                     .model_sha256 = s->model.o.sha256,
                                      .batch_tokens = s->o.batch_tokens,
                                      .n_threads = s->o.n_threads,
                                      .on_progress = keep_going,

@@ -66,14 +66,14 @@ static void finished(void *user, const vb_exchange_summary *e, void *client) {
 /* Opening. */
 
 static void name_model(vb_service *s) {
-    const vb_model_config *c = vb_model_get_config(s->o.model);
+    const vb_model_config *c = vb_model_get_config(s->model.o.model);
     char hex[VB_SHA256_HEX_BYTES];
-    vb_hex_encode(s->o.model_sha256, VB_SHA256_BYTES, hex);
-    snprintf(s->model_name, sizeof s->model_name, "%s",
+    vb_hex_encode(s->model.o.sha256, VB_SHA256_BYTES, hex);
+    snprintf(s->model.name, sizeof s->model.name, "%s",
              s->config->model_name ? s->config->model_name
              : c->name[0]          ? c->name
                                    : "model");
-    snprintf(s->fingerprint, sizeof s->fingerprint, "vb-%s-%.12s", VB_VERSION, hex);
+    snprintf(s->model.fingerprint, sizeof s->model.fingerprint, "vb-%s-%.12s", VB_VERSION, hex);
 }
 
 static vb_err open_store(vb_service *s, vb_error *e) {
@@ -93,34 +93,34 @@ static vb_err open_store(vb_service *s, vb_error *e) {
 
 static vb_err open_scheduler(vb_service *s, vb_error *e) {
     const vb_server_config *c = s->config;
-    const vb_model_config *m = vb_model_get_config(s->o.model);
+    const vb_model_config *m = vb_model_get_config(s->model.o.model);
     const uint64_t page = vb_kv_page_bytes(m);
     uint64_t ctx = c->ctx ? c->ctx : m->n_ctx_train;
-    s->n_pages = (size_t)(c->kv_megabytes * MEGABYTE / page);
+    s->model.n_pages = (size_t)(c->kv_megabytes * MEGABYTE / page);
     if (ctx > m->n_ctx_train) {
         return vb_fail(e, VB_EINVAL, "ctx: the model's own limit is %zu tokens",
                        (size_t)m->n_ctx_train);
     }
     /* A sequence can not be longer than the whole cache. */
-    ctx = ctx < s->n_pages * VB_ATTN_CHUNK ? ctx : s->n_pages * VB_ATTN_CHUNK;
+    ctx = ctx < s->model.n_pages * VB_ATTN_CHUNK ? ctx : s->model.n_pages * VB_ATTN_CHUNK;
     if (ctx < 2) {
         return vb_fail(e, VB_EINVAL, "kv_megabytes: one page of this model has %llu bytes",
                        (unsigned long long)page);
     }
-    s->ctx_tokens = (size_t)ctx;
+    s->model.ctx_tokens = (size_t)ctx;
     const uint64_t queue = c->queue + c->sequences;
     const vb_scheduler_options options = {
-        .model = s->o.model,
+        .model = s->model.o.model,
         .n_threads = s->o.n_threads,
         .batch_tokens = s->o.batch_tokens,
-        .ctx_tokens = s->ctx_tokens,
-        .kv_bytes = s->n_pages * page,
+        .ctx_tokens = s->model.ctx_tokens,
+        .kv_bytes = s->model.n_pages * page,
         .sequences_max = (size_t)c->sequences,
         .queue_max = queue < VB_QUEUE_MAX ? (size_t)queue : VB_QUEUE_MAX,
         .prefix_cache = !c->no_prefix_cache,
     };
     s->answers_max = options.queue_max;
-    return vb_scheduler_open(&options, &s->scheduler, e);
+    return vb_scheduler_open(&options, &s->model.scheduler, e);
 }
 
 static void set_defaults(vb_service *s) {
@@ -129,7 +129,7 @@ static void set_defaults(vb_service *s) {
     s->defaults.chat_max_tokens = (uint32_t)c->max_tokens;
     s->defaults.choices_max =
         (uint32_t)(c->sequences < VB_CHOICES_MAX ? c->sequences : VB_CHOICES_MAX);
-    s->defaults.n_vocab = vb_tokenizer_size(s->o.tokenizer);
+    s->defaults.n_vocab = vb_tokenizer_size(s->model.o.tokenizer);
     s->defaults.deadline_ms = s->defaults.deadline_ms_max = (uint32_t)(c->request_s * 1000);
     s->defaults.beacon_id = s->rounds ? s->beacon_id : VB_LOCAL_BEACON_NAME;
     s->defaults.mode = s->rounds ? vb_beacon_mode_of_name(c->beacon_mode) : VB_MODE_LOCAL;
@@ -183,11 +183,12 @@ vb_err vb_server_open(const vb_server_options *o, vb_server **out, vb_error *e) 
     }
     vb_service *s = &server->service;
     s->o = *o;
+    s->model.o = o->model;
     s->config = o->config;
     s->started_ms = vb_unix_ms();
     pthread_mutex_init(&s->chain_lock, NULL);
     name_model(s);
-    s->uses_date = vb_prompt_uses_date(o->gguf, o->tokenizer);
+    s->model.uses_date = vb_prompt_uses_date(o->model.gguf, o->model.tokenizer);
     const vb_client_limits limits = {(uint32_t)o->config->requests_per_minute,
                                      (uint32_t)o->config->concurrent};
     vb_err err = vb_clients_open(o->api_keys, o->api_keys ? strlen(o->api_keys) : 0, &limits,
@@ -222,7 +223,7 @@ void vb_server_drain(vb_server *server, uint32_t wait_ms) {
     if (!vb_httpd_wait_idle(s->http, wait_ms)) {
         vb_log(VB_LOG_WARNING, "drain", "%zu requests are cancelled", vb_httpd_exchanges(s->http));
     }
-    if (vb_scheduler_drain(s->scheduler, 0, &e)) {
+    if (vb_scheduler_drain(s->model.scheduler, 0, &e)) {
         vb_log(VB_LOG_WARNING, "drain", "%s", e.msg);
     }
     (void)vb_httpd_wait_idle(s->http, SETTLE_WAIT_MS);
@@ -240,8 +241,8 @@ void vb_server_close(vb_server *server) {
      * calls nobody any more, and refuses whatever still comes. */
     vb_rounds_close(s->rounds);
     vb_workers_close(s->workers);
-    if (s->scheduler) {
-        vb_scheduler_close(s->scheduler);
+    if (s->model.scheduler) {
+        vb_scheduler_close(s->model.scheduler);
     }
     vb_httpd_close(s->http);
     vb_local_chain_close(s->chain);

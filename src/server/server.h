@@ -19,12 +19,18 @@ typedef struct vb_server vb_server;
 
 enum { VB_SERVER_SOURCES = 3 };
 
-typedef struct vb_server_options {
-    const vb_server_config *config; /* checked */
+/* A loaded model, and what the API calls it. */
+typedef struct vb_server_model {
+    const char *name; /* NULL: as its file says */
     const vb_model *model;
     const vb_gguf *gguf;
     const vb_tokenizer *tokenizer;
-    const uint8_t *model_sha256; /* [32] */
+    const uint8_t *sha256; /* [32] */
+} vb_server_model;
+
+typedef struct vb_server_options {
+    const vb_server_config *config; /* checked */
+    vb_server_model model;
     const char *tier;
     int n_threads;
     size_t batch_tokens;

@@ -23,18 +23,24 @@
 /* How the API names the server's own local chain, whose full id a commitment states. */
 #define VB_LOCAL_BEACON_NAME "local:server"
 
+/* A model that is served, and who computes its answers. */
+typedef struct vb_served_model {
+    vb_server_model o;
+    char name[VB_RECEIPT_NAME_BYTES_MAX + 1];
+    char fingerprint[64];
+    bool uses_date;             /* the chat template prints one */
+    size_t ctx_tokens, n_pages; /* of a sequence; of the KV cache */
+    vb_scheduler *scheduler;
+} vb_served_model;
+
 typedef struct vb_service {
     vb_server_options o;
     const vb_server_config *config; /* o.config */
-    char model_name[VB_RECEIPT_NAME_BYTES_MAX + 1];
-    char fingerprint[64];
-    bool uses_date; /* the chat template prints one */
+    vb_served_model model;
     uint64_t started_ms;
     vb_api_defaults defaults;
-    size_t ctx_tokens, n_pages; /* of a sequence; of the KV cache */
 
     vb_store *store;
-    vb_scheduler *scheduler;
     pthread_mutex_t chain_lock;
     vb_local_chain *chain;
     vb_rounds *rounds;     /* NULL: no public beacon */

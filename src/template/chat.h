@@ -60,4 +60,11 @@ VB_MUST_CHECK vb_err vb_chat_encode(const vb_chat_template *c, const vb_tokenize
                                     bool add_generation_prompt, const char *date, uint32_t **ids,
                                     size_t *n_ids, vb_error *e);
 
+/* The same for any variables: one JSON object (spec/receipt.md section 3, prompts of kind
+ * `template`), of which nothing becomes a special token, with a generation prompt. VB_EINVAL also
+ * for what is no such object. */
+VB_MUST_CHECK vb_err vb_chat_encode_variables(const vb_chat_template *c, const vb_tokenizer *t,
+                                              const char *json, size_t n_bytes, const char *date,
+                                              uint32_t **ids, size_t *n_ids, vb_error *e);
+
 #endif

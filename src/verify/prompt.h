@@ -15,10 +15,10 @@ bool vb_prompt_template_digest(const vb_gguf *g, uint8_t out[VB_SHA256_BYTES]);
 /* Whether the model's template may print a date, which the request must then carry. */
 bool vb_prompt_uses_date(const vb_gguf *g, const vb_tokenizer *t);
 
-/* Tokens of a prompt of kind TEXT (special tokens added and parsed) or CHAT (the model's template,
- * contents as plain text). *ids is malloc'd for the caller. VB_EINVAL for kind TOKENS, when the
- * text or messages are absent, or when the template refuses them; VB_EUNSUPPORTED for a template
- * with something that this version refuses by name. */
+/* Tokens of a prompt of kind TEXT (special tokens added and parsed), CHAT (the model's template,
+ * contents as plain text) or TEMPLATE (the same with any variables). *ids is malloc'd for the
+ * caller. VB_EINVAL for kind TOKENS, when the text or messages are absent, or when the template
+ * refuses them; VB_EUNSUPPORTED for a template with something that this version refuses by name. */
 VB_MUST_CHECK vb_err vb_prompt_encode(const vb_receipt_prompt *p, const vb_gguf *g,
                                       const vb_tokenizer *t, uint32_t **ids, size_t *n,
                                       vb_error *e);
