@@ -463,3 +463,19 @@ vb_err vb_message_end(vb_message_parser *m, vb_error *e) {
 size_t vb_message_calls(const vb_message_parser *m) {
     return m->n_calls;
 }
+
+static bool mentions(vb_str source, const char *text) {
+    return source.len && memmem(source.p, source.len, text, strlen(text)) != NULL;
+}
+
+vb_tool_form vb_tool_form_of_template(vb_str source) {
+    if (!mentions(source, "tools")) {
+        return VB_TOOL_FORM_NONE;
+    }
+    if (mentions(source, "<tool_call>")) {
+        return VB_TOOL_FORM_HERMES;
+    }
+    /* Llama 3 prints results as the role ipython, and calls with "parameters". */
+    return mentions(source, "ipython") && mentions(source, "\"parameters\"") ? VB_TOOL_FORM_LLAMA3
+                                                                             : VB_TOOL_FORM_NONE;
+}

@@ -29,6 +29,10 @@ typedef enum vb_tool_form {
     VB_TOOL_FORM_LLAMA3
 } vb_tool_form;
 
+/* The form that a model's chat template teaches: NONE when it knows no tools, or in another form.
+ */
+vb_tool_form vb_tool_form_of_template(vb_str source);
+
 typedef struct vb_message_options {
     bool reasoning;  /* <think> ... </think> at the beginning is reasoning */
     bool think_open; /* reasoning: the prompt ended with <think> already */

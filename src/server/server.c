@@ -76,6 +76,14 @@ static void name_model(vb_service *s) {
     snprintf(s->model.fingerprint, sizeof s->model.fingerprint, "vb-%s-%.12s", VB_VERSION, hex);
 }
 
+static vb_tool_form tool_form_of(const vb_gguf *g) {
+    vb_str source;
+    return vb_gguf_find(g, "tokenizer.chat_template") &&
+                   vb_gguf_get_str(g, "tokenizer.chat_template", &source, NULL) == VB_OK
+               ? vb_tool_form_of_template(source)
+               : VB_TOOL_FORM_NONE;
+}
+
 static vb_err open_store(vb_service *s, vb_error *e) {
     const vb_server_config *c = s->config;
     const vb_store_options options = {.keep_ms = c->keep_days * DAY_MS,
@@ -189,6 +197,7 @@ vb_err vb_server_open(const vb_server_options *o, vb_server **out, vb_error *e) 
     pthread_mutex_init(&s->chain_lock, NULL);
     name_model(s);
     s->model.uses_date = vb_prompt_uses_date(o->model.gguf, o->model.tokenizer);
+    s->model.tool_form = tool_form_of(o->model.gguf);
     const vb_client_limits limits = {(uint32_t)o->config->requests_per_minute,
                                      (uint32_t)o->config->concurrent};
     vb_err err = vb_clients_open(o->api_keys, o->api_keys ? strlen(o->api_keys) : 0, &limits,
@@ -196,8 +205,8 @@ vb_err vb_server_open(const vb_server_options *o, vb_server **out, vb_error *e) 
     if (err) {
         vb_fail_in(e, err, "api_keys");
     }
-    if (err || (err = open_store(s, e)) || (err = open_scheduler(s, e)) ||
-        (err = open_rounds(s, e)) ||
+    if (err || (err = vb_vocabulary_open(o->model.tokenizer, &s->model.vocabulary, e)) ||
+        (err = open_store(s, e)) || (err = open_scheduler(s, e)) || (err = open_rounds(s, e)) ||
         (err = vb_workers_open((size_t)o->config->workers, JOBS_MAX, &s->workers, e))) {
         vb_server_close(server);
         return err;
@@ -248,6 +257,7 @@ void vb_server_close(vb_server *server) {
     vb_local_chain_close(s->chain);
     vb_store_close(s->store);
     vb_clients_close(s->clients);
+    vb_vocabulary_close(s->model.vocabulary);
     pthread_mutex_destroy(&s->chain_lock);
     free(server);
 }

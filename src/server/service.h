@@ -9,9 +9,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "api/message.h"
 #include "api/request.h"
 #include "beacon/local_chain.h"
 #include "engine/scheduler.h"
+#include "grammar/grammar.h"
 #include "server/clients.h"
 #include "server/httpd.h"
 #include "server/metrics.h"
@@ -29,6 +31,8 @@ typedef struct vb_served_model {
     char name[VB_RECEIPT_NAME_BYTES_MAX + 1];
     char fingerprint[64];
     bool uses_date;             /* the chat template prints one */
+    vb_tool_form tool_form;     /* how the model writes calls, by its chat template */
+    vb_vocabulary *vocabulary;  /* for answers under a constraint */
     size_t ctx_tokens, n_pages; /* of a sequence; of the KV cache */
     vb_scheduler *scheduler;
 } vb_served_model;
