@@ -12,8 +12,7 @@ struct vb_generation {
     uint32_t stop_tokens[VB_STOP_TOKENS_MAX];
     vb_sampler *sampler;
     vb_stop *stop;
-    vb_grammar_state *held; /* what the text is held to; NULL: nothing */
-    uint64_t *allowed;      /* [n_vocab] bits, when it is held to something */
+    vb_held *held; /* to the grammar; NULL: to nothing */
     vb_stream stream;
     vb_trace trace;
     uint8_t leaf[VB_SHA256_BYTES]; /* the last one */
@@ -24,30 +23,6 @@ struct vb_generation {
     bool ended;
     vb_finish finish;
 };
-
-/* What a grammar needs of its own. */
-static vb_err hold(vb_generation *g, vb_error *e) {
-    if (!g->o.grammar) {
-        return VB_OK;
-    }
-    VB_ASSERT(g->o.vocabulary);
-    if (g->o.n_vocab < vb_vocabulary_size(g->o.vocabulary)) {
-        return vb_fail(e, VB_EINVAL, "%zu logits for a vocabulary of %zu tokens", g->o.n_vocab,
-                       vb_vocabulary_size(g->o.vocabulary));
-    }
-    for (size_t i = 0; i < g->o.n_stop_tokens; i++) {
-        if (vb_vocabulary_is_single_byte(g->o.vocabulary, g->stop_tokens[i])) {
-            return vb_fail(e, VB_EUNSUPPORTED,
-                           "stop token %u is a single byte, which the constraint may need",
-                           g->stop_tokens[i]);
-        }
-    }
-    g->allowed = calloc((g->o.n_vocab + 63) / 64, sizeof *g->allowed);
-    if (!g->allowed) {
-        return vb_fail(e, VB_ENOMEM, "no memory for a mask of %zu tokens", g->o.n_vocab);
-    }
-    return vb_grammar_state_open(g->o.grammar, g->o.vocabulary, &g->held, e);
-}
 
 vb_err vb_generation_open(const vb_generation_options *o, vb_generation **out, vb_error *e) {
     VB_ASSERT(o->tokens_max >= 1 && o->n_stop_tokens <= VB_STOP_TOKENS_MAX);
@@ -71,7 +46,8 @@ vb_err vb_generation_open(const vb_generation_options *o, vb_generation **out, v
     if ((err = vb_sampler_open(o->kernels, o->n_vocab, &g->sampler, e)) ||
         (err = vb_sampler_begin(g->sampler, o->sampling, o->prompt, o->n_prompt, e)) ||
         (err = vb_stop_open(o->stop_strings, o->n_stop_strings, &g->stop, e)) ||
-        (err = hold(g, e))) {
+        (o->grammar && (err = vb_held_open(o->grammar, o->vocabulary, o->n_vocab, g->stop_tokens,
+                                           o->n_stop_tokens, &g->held, e)))) {
         goto fail;
     }
     *out = g;
@@ -85,8 +61,7 @@ void vb_generation_close(vb_generation *g) {
     if (g) {
         vb_sampler_close(g->sampler);
         vb_stop_close(g->stop);
-        vb_grammar_state_close(g->held);
-        free(g->allowed);
+        vb_held_close(g->held);
         vb_buf_free(&g->text);
         free(g->tokens);
         free(g);
@@ -145,39 +120,9 @@ static vb_err take_token(vb_generation *g, uint32_t token, vb_error *e) {
     return VB_OK;
 }
 
-/* The tokens that may come next, in g->allowed. A stop token adds no text either, so that it is
- * judged as an end and not by its bytes. */
-static vb_err allow(vb_generation *g, vb_error *e) {
-    vb_err err = vb_grammar_mask(g->held, g->o.n_vocab, g->allowed, e);
-    const bool complete = !err && vb_grammar_complete(g->held);
-    for (size_t i = 0; i < g->o.n_stop_tokens && !err; i++) {
-        const uint32_t token = g->stop_tokens[i];
-        if (token < g->o.n_vocab) {
-            const uint64_t bit = (uint64_t)1 << token % 64;
-            g->allowed[token / 64] &= ~bit;
-            g->allowed[token / 64] |= complete ? bit : 0;
-        }
-    }
-    return err;
-}
-
-/* Takes the token into what the text is held to. */
-static vb_err keep_to(vb_generation *g, uint32_t token, vb_error *e) {
-    if (!g->held) {
-        return VB_OK;
-    }
-    if (!ends(g, token)) {
-        return vb_grammar_accept(g->held, token, e);
-    }
-    return vb_grammar_complete(g->held)
-               ? VB_OK
-               : vb_fail(e, VB_EMISMATCH,
-                         "token %u ends the answer where the constraint demands more", token);
-}
-
 /* Records the token of this step, however it was found. */
 static vb_err accept(vb_generation *g, uint32_t token, vb_error *e) {
-    vb_err err = keep_to(g, token, e);
+    vb_err err = g->held ? vb_held_accept(g->held, token, e) : VB_OK;
     if (err) {
         return err;
     }
@@ -189,9 +134,9 @@ static vb_err accept(vb_generation *g, uint32_t token, vb_error *e) {
 vb_err vb_generation_step(vb_generation *g, const float *logits, uint32_t *token, vb_error *e) {
     VB_ASSERT(!g->ended);
     vb_choice choice;
-    const uint64_t t = g->n_tokens;
-    vb_err err = g->held ? allow(g, e) : VB_OK;
-    if (err || (err = vb_sampler_draw_among(g->sampler, logits, g->allowed,
+    const uint64_t t = g->n_tokens, *allowed = NULL;
+    vb_err err = g->held ? vb_held_mask(g->held, &allowed, e) : VB_OK;
+    if (err || (err = vb_sampler_draw_among(g->sampler, logits, allowed,
                                             vb_draw_number(g->o.seed, t), &choice, e))) {
         return err;
     }

@@ -15,13 +15,13 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "grammar/grammar.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
 #include "receipt/receipt.h"
 #include "sample/sample.h"
 #include "sample/stop.h"
 #include "tokenizer/tokenizer.h"
+#include "verify/constraint.h"
 
 typedef struct vb_generation_options {
     const vb_kernels *kernels;
@@ -74,8 +74,8 @@ void vb_generation_share(const vb_generation *g, uint32_t token, uint64_t *weigh
 
 /* The options that a receipt's request stands for: how the engine generates choice `choice` and how
  * the replay checks it. stops is the caller's memory for the stop strings; they and the prompt are
- * borrowed from r. The seed is left out: vb_receipt_seed. VB_EINVAL when parameters are outside
- * their ranges for this model. */
+ * borrowed from r. The seed is left out: vb_receipt_seed; so are grammar and vocabulary:
+ * vb_receipt_grammar. VB_EINVAL when parameters are outside their ranges for this model. */
 VB_MUST_CHECK vb_err vb_receipt_generation(const vb_receipt *r, const vb_model *m,
                                            const vb_tokenizer *t,
                                            vb_stop_string stops[VB_STOP_STRINGS_MAX],
