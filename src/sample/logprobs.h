@@ -17,10 +17,17 @@ typedef struct vb_logprob {
     double logprob; /* natural; <= 0 */
 } vb_logprob;
 
-/* Of `token`, into *own, and of the n_top likeliest tokens, likeliest first and of equal ones the
- * lowest id, into top; how many these are: n_top, or all there are. logits[n_vocab] are finite;
- * token < n_vocab. */
+/* Of `token`, into *own, and of the n_top likeliest tokens into top, in the order of an opening's
+ * ranks: the largest logit first, of equal ones the lowest id. Returns how many these are: n_top,
+ * or all there are. logits[n_vocab] are finite; token < n_vocab; n_top <= VB_API_TOP_LOGPROBS_MAX.
+ * Each logprob is ln(weight / total) of the integers that an opening of this position has, but for
+ * the roundings of a double. A weight of 0 does not say how unlikely a token is: there, what its
+ * logit lacks to the largest is added to the largest's logprob. */
 size_t vb_logprobs(const float *logits, size_t n_vocab, uint32_t token, double *own,
                    vb_logprob *top, size_t n_top);
+
+/* ln(x) within 1 ulp, for a normal number x > 0. ln(1) is +0; of an x below 1 it is never above
+ * 0. */
+double vb_ln(double x);
 
 #endif
