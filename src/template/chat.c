@@ -1,5 +1,6 @@
 /*
- * From messages to a prompt: the context of the render, and its text cut into special tokens and
+ * From messages or variables to a prompt: one JSON object, checked, which the words that are
+ * vouched for complete to the context of the render; then the text, cut into special tokens and
  * text. A special token is taken only where every byte of it is the template's own.
  */
 #include "template/chat.h"
@@ -13,8 +14,14 @@
 #include "base/limits.h"
 #include "template/jinja.h"
 #include "tokenizer/internal.h"
+#include "json/json.h"
 
-enum { MARKER_BYTES_MAX = 64, N_ROLES = 3, N_TRUSTED = N_ROLES + 2, DATE_BYTES = 16 };
+enum { MARKER_BYTES_MAX = 64, DATE_BYTES = 16 };
+
+/* Strings of the context that are vouched for. The roles are among them because templates make
+ * markers with them ("<|user|>"); messages of text alone have those before WORD_TOOL. */
+enum { WORD_TOOL = 3, N_ROLES, WORD_BOS = N_ROLES, WORD_EOS, N_WORDS };
+static const char *const roles[N_ROLES] = {"system", "user", "assistant", "tool"};
 
 struct vb_chat_template {
     vb_jinja *jinja;
@@ -110,15 +117,13 @@ static vb_err read_date(const char *iso, vb_jinja_clock *clock, char text[DATE_B
     return VB_OK;
 }
 
-static const char *const role_names[N_ROLES] = {"system", "user", "assistant"};
-
-static int role_index(const char *role) {
+static int role_index(const char *role, size_t len) {
     for (int i = 0; i < N_ROLES; i++) {
-        if (strcmp(role, role_names[i]) == 0) {
+        if (strlen(roles[i]) == len && memcmp(role, roles[i], len) == 0) {
             return i;
         }
     }
-    return -1;
+    return N_ROLES;
 }
 
 static vb_err check_messages(const vb_chat_message *messages, size_t n, vb_error *e) {
@@ -127,7 +132,7 @@ static vb_err check_messages(const vb_chat_message *messages, size_t n, vb_error
                        VB_CHAT_MESSAGES_MAX);
     }
     for (size_t i = 0; i < n; i++) {
-        if (role_index(messages[i].role) < 0) {
+        if (role_index(messages[i].role, strlen(messages[i].role)) >= WORD_TOOL) {
             return vb_fail(e, VB_EINVAL,
                            "message %zu is of role \"%.64s\": expected system, user or assistant",
                            i, messages[i].role);
@@ -136,28 +141,14 @@ static vb_err check_messages(const vb_chat_message *messages, size_t n, vb_error
     return VB_OK;
 }
 
-/* The variables of a render. trusted: the roles, BOS and EOS, which the context shares. */
-typedef struct context {
-    json_t *root;
-    json_t *trusted[N_TRUSTED];
-    vb_jinja_clock clock;
-    bool dated;
-} context;
-
-static void context_free(context *x) {
-    json_decref(x->root);
-    for (int i = 0; i < N_TRUSTED; i++) {
-        json_decref(x->trusted[i]);
-    }
-}
-
-static bool add_message(json_t *list, json_t *role, vb_str content) {
+static bool add_message(json_t *list, const vb_chat_message *message) {
     json_t *m = json_object();
     bool fine =
-        m && json_object_set(m, "role", role) == 0 &&
+        m && json_object_set_new(m, "role", json_string(message->role)) == 0 &&
         /* any bytes: the engine takes what is not UTF-8 as it is */
         json_object_set_new(m, "content",
-                            json_stringn_nocheck(content.p ? content.p : "", content.len)) == 0;
+                            json_stringn_nocheck(message->content.p ? message->content.p : "",
+                                                 message->content.len)) == 0;
     if (!fine) {
         json_decref(m);
         return false;
@@ -165,67 +156,157 @@ static bool add_message(json_t *list, json_t *role, vb_str content) {
     return json_array_append_new(list, m) == 0;
 }
 
-static bool fill_context(const vb_chat_template *c, const vb_chat_message *messages, size_t n,
-                         bool add_generation_prompt, const char *date_text, context *x) {
-    json_t *list = json_array();
-    x->root = json_object();
-    for (int i = 0; i < N_ROLES; i++) {
-        x->trusted[i] = json_string(role_names[i]);
-    }
-    x->trusted[N_ROLES] = json_stringn_nocheck(c->bos, strlen(c->bos));
-    x->trusted[N_ROLES + 1] = json_stringn_nocheck(c->eos, strlen(c->eos));
-    bool fine = x->root && list;
-    for (int i = 0; i < N_TRUSTED; i++) {
-        fine = fine && x->trusted[i];
-    }
-    for (size_t i = 0; fine && i < n; i++) {
-        fine = add_message(list, x->trusted[role_index(messages[i].role)], messages[i].content);
-    }
-    fine = fine && json_object_set(x->root, "messages", list) == 0 &&
-           json_object_set(x->root, "bos_token", x->trusted[N_ROLES]) == 0 &&
-           json_object_set(x->root, "eos_token", x->trusted[N_ROLES + 1]) == 0 &&
-           json_object_set_new(x->root, "add_generation_prompt",
-                               json_boolean(add_generation_prompt)) == 0 &&
-           json_object_set_new(x->root, "enable_thinking", json_true()) == 0 &&
-           (!x->dated || json_object_set_new(x->root, "date_string", json_string(date_text)) == 0);
-    json_decref(list);
-    return fine;
-}
-
-static vb_err render(const vb_chat_template *c, const vb_chat_message *messages, size_t n,
-                     bool add_generation_prompt, const char *date, vb_jinja_output *out,
-                     vb_error *e) {
-    context x = {0};
-    char date_text[DATE_BYTES] = "";
+/* Messages as the variables that they are; *out is for json_decref. */
+static vb_err variables_of_messages(const vb_chat_message *messages, size_t n, json_t **out,
+                                    vb_error *e) {
     vb_err err = check_messages(messages, n, e);
-    if (!err && date) {
-        x.dated = true;
-        err = read_date(date, &x.clock, date_text, e);
-    }
     if (err) {
         return err;
     }
-    if (!fill_context(c, messages, n, add_generation_prompt, date_text, &x)) {
-        err = vb_fail(e, VB_ENOMEM, "no memory for %zu messages", n);
+    json_t *list = json_array();
+    bool fine = list != NULL;
+    for (size_t i = 0; fine && i < n; i++) {
+        fine = add_message(list, &messages[i]);
+    }
+    json_t *root = fine ? json_object() : NULL;
+    fine = root && json_object_set(root, "messages", list) == 0;
+    json_decref(list);
+    if (!fine) {
+        json_decref(root);
+        return vb_fail(e, VB_ENOMEM, "no memory for %zu messages", n);
+    }
+    *out = root;
+    return VB_OK;
+}
+
+static vb_err check_variable_messages(const json_t *messages, vb_error *e) {
+    const size_t n = json_array_size(messages); /* 0 for what is no array */
+    if (!n || n > VB_CHAT_MESSAGES_MAX) {
+        return vb_fail(e, VB_EINVAL, "variables.messages: expected an array of 1 to %u messages",
+                       VB_CHAT_MESSAGES_MAX);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const json_t *m = json_array_get(messages, i);
+        if (!json_is_object(m)) {
+            return vb_fail(e, VB_EINVAL, "variables.messages[%zu]: expected an object", i);
+        }
+        if (!json_string_length(json_object_get(m, "role"))) { /* 0 for what is no string */
+            return vb_fail(e, VB_EINVAL,
+                           "variables.messages[%zu].role: expected a string, not empty", i);
+        }
+    }
+    return VB_OK;
+}
+
+static vb_err check_variables(const json_t *root, vb_error *e) {
+    /* jinja2 keeps self for the template itself: nobody can give it a variable of that name. */
+    static const char *const kept[] = {"bos_token", "eos_token", "add_generation_prompt", "self"};
+    if (!json_is_object(root)) {
+        return vb_fail(e, VB_EINVAL, "variables: expected a JSON object");
+    }
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        if (json_object_get(root, kept[i])) {
+            return vb_fail(e, VB_EINVAL, "variables.%s: expected no variable of this name",
+                           kept[i]);
+        }
+    }
+    return check_variable_messages(json_object_get(root, "messages"), e);
+}
+
+/* *out is for json_decref. */
+static vb_err read_variables(const char *json, size_t n_bytes, json_t **out, vb_error *e) {
+    json_t *root = NULL;
+    vb_err err = vb_json_parse_foreign(json, n_bytes, VB_TEXT_BYTES_MAX, &root, e);
+    if (err) {
+        /* Its limits are part of what such an object is. */
+        return vb_fail_in(e, err == VB_ENOMEM ? err : VB_EINVAL, "variables");
+    }
+    err = check_variables(root, e);
+    if (err) {
+        json_decref(root);
+        return err;
+    }
+    *out = root;
+    return VB_OK;
+}
+
+static bool make_words(const vb_chat_template *c, json_t *words[N_WORDS]) {
+    bool fine = true;
+    for (int i = 0; i < N_WORDS; i++) {
+        const char *text = i < N_ROLES ? roles[i] : i == WORD_BOS ? c->bos : c->eos;
+        words[i] = json_stringn_nocheck(text, strlen(text));
+        fine = fine && words[i];
+    }
+    return fine;
+}
+
+static bool set_missing(json_t *root, const char *name, json_t *value) {
+    if (json_object_get(root, name)) {
+        json_decref(value);
+        return true;
+    }
+    return json_object_set_new(root, name, value) == 0;
+}
+
+/* Checked variables become the context of a render: each message's role is the word, where it is
+ * one, and the variables that every template has are added. */
+static bool complete(json_t *root, json_t *const words[N_WORDS], bool add_generation_prompt,
+                     const char *date_text) {
+    const json_t *messages = json_object_get(root, "messages");
+    for (size_t i = 0; i < json_array_size(messages); i++) {
+        json_t *m = json_array_get(messages, i);
+        const json_t *role = json_object_get(m, "role");
+        const int k = role_index(json_string_value(role), json_string_length(role));
+        if (k < N_ROLES && json_object_set(m, "role", words[k])) {
+            return false;
+        }
+    }
+    return json_object_set(root, "bos_token", words[WORD_BOS]) == 0 &&
+           json_object_set(root, "eos_token", words[WORD_EOS]) == 0 &&
+           json_object_set_new(root, "add_generation_prompt",
+                               json_boolean(add_generation_prompt)) == 0 &&
+           set_missing(root, "enable_thinking", json_true()) &&
+           (!date_text[0] || set_missing(root, "date_string", json_string(date_text)));
+}
+
+/* Renders variables that were checked; root is changed. */
+static vb_err render(const vb_chat_template *c, json_t *root, bool add_generation_prompt,
+                     const char *date, vb_jinja_output *out, vb_error *e) {
+    json_t *words[N_WORDS];
+    vb_jinja_clock clock;
+    char date_text[DATE_BYTES] = "";
+    vb_err err = date ? read_date(date, &clock, date_text, e) : VB_OK;
+    if (err) {
+        return err;
+    }
+    if (!make_words(c, words) || !complete(root, words, add_generation_prompt, date_text)) {
+        err = vb_fail(e, VB_ENOMEM, "no memory for the variables of the chat template");
     } else {
-        vb_jinja_input input = {.context = x.root,
-                                .trusted = (const json_t *const *)x.trusted,
-                                .n_trusted = N_TRUSTED,
-                                .clock = x.dated ? &x.clock : NULL};
+        const vb_jinja_input input = {.context = root,
+                                      .trusted = (const json_t *const *)words,
+                                      .n_trusted = N_WORDS,
+                                      .clock = date ? &clock : NULL};
         err = vb_jinja_render(c->jinja, &input, out, e);
     }
-    context_free(&x);
+    for (int i = 0; i < N_WORDS; i++) {
+        json_decref(words[i]);
+    }
     return err;
 }
 
 vb_err vb_chat_render(const vb_chat_template *c, const vb_chat_message *messages, size_t n,
                       bool add_generation_prompt, const char *date, vb_buf *out, vb_error *e) {
+    json_t *root = NULL;
     vb_jinja_output text = {0};
-    vb_err err = render(c, messages, n, add_generation_prompt, date, &text, e);
+    vb_err err = variables_of_messages(messages, n, &root, e);
+    if (!err) {
+        err = render(c, root, add_generation_prompt, date, &text, e);
+    }
     if (!err && text.n_bytes && (err = vb_buf_append(out, text.text, text.n_bytes))) {
         err = vb_fail(e, err, "the prompt does not fit its buffer of %zu bytes", out->max);
     }
     vb_jinja_output_free(&text);
+    json_decref(root);
     return err;
 }
 
@@ -317,13 +398,14 @@ static vb_err encode_output(const vb_jinja_output *o, const vb_tokenizer *t, id_
     return err ? err : add_text(l, t, o->text + done, o->n_bytes - done, e);
 }
 
-vb_err vb_chat_encode(const vb_chat_template *c, const vb_tokenizer *t,
-                      const vb_chat_message *messages, size_t n, bool add_generation_prompt,
-                      const char *date, uint32_t **ids, size_t *n_ids, vb_error *e) {
+/* Variables that were checked as a prompt's token ids; root is changed. */
+static vb_err encode(const vb_chat_template *c, const vb_tokenizer *t, json_t *root,
+                     bool add_generation_prompt, const char *date, uint32_t **ids, size_t *n_ids,
+                     vb_error *e) {
     vb_jinja_output text = {0};
     id_list l = {0};
     int32_t bos = vb_tokenizer_bos(t);
-    vb_err err = render(c, messages, n, add_generation_prompt, date, &text, e);
+    vb_err err = render(c, root, add_generation_prompt, date, &text, e);
     if (!err && vb_tokenizer_add_bos(t) && bos != VB_TOKEN_NONE) {
         err = add_ids(&l, &(uint32_t){(uint32_t)bos}, 1, e);
     }
@@ -343,4 +425,28 @@ vb_err vb_chat_encode(const vb_chat_template *c, const vb_tokenizer *t,
     *ids = l.data;
     *n_ids = l.len;
     return VB_OK;
+}
+
+vb_err vb_chat_encode(const vb_chat_template *c, const vb_tokenizer *t,
+                      const vb_chat_message *messages, size_t n, bool add_generation_prompt,
+                      const char *date, uint32_t **ids, size_t *n_ids, vb_error *e) {
+    json_t *root = NULL;
+    vb_err err = variables_of_messages(messages, n, &root, e);
+    if (!err) {
+        err = encode(c, t, root, add_generation_prompt, date, ids, n_ids, e);
+    }
+    json_decref(root);
+    return err;
+}
+
+vb_err vb_chat_encode_variables(const vb_chat_template *c, const vb_tokenizer *t, const char *json,
+                                size_t n_bytes, const char *date, uint32_t **ids, size_t *n_ids,
+                                vb_error *e) {
+    json_t *root = NULL;
+    vb_err err = read_variables(json, n_bytes, &root, e);
+    if (!err) {
+        err = encode(c, t, root, true, date, ids, n_ids, e);
+    }
+    json_decref(root);
+    return err;
 }

@@ -1,13 +1,21 @@
 /*
- * Chat prompts: messages through the template that the model carries (tokenizer.chat_template), as
- * text and as token ids. The template is rendered by src/template/jinja.h, exactly as Hugging
- * Face's tokenizers render it; what that engine refuses is refused here, with --raw as the way out.
+ * Chat prompts: messages, or any variables, through the template that the model carries
+ * (tokenizer.chat_template), as text and as token ids. The template is rendered by
+ * src/template/jinja.h, exactly as Hugging Face's tokenizers render it; what that engine refuses is
+ * refused here, with --raw as the way out.
  *
  * Nothing here reads a clock: a template that prints a date is given one, so that a prompt can be
  * replayed. With a date, strftime_now is midnight of that day and date_string is "22 Nov 2026";
  * without one neither is defined, and the template's own default counts where it has one.
  *
  * enable_thinking is true, for the templates that ask.
+ *
+ * Trusted, which is to say able to become a control token or a part of one: the template's own text
+ * and literals, for it is the model's; BOS and EOS, for they are the vocabulary's; and the words
+ * system, user, assistant and tool as the role of a message, for templates make markers with them
+ * ("<|user|>") and they have nothing in them that one could forge with. All else that the caller
+ * gives is text, wherever the template prints it: contents, names, arguments, tools, other roles,
+ * other variables and the names of members, the date too.
  *
  * Owner: vb_chat_detect and vb_chat_compile give a template to vb_chat_free; it borrows nothing.
  * Thread rule: immutable once made.
@@ -60,9 +68,12 @@ VB_MUST_CHECK vb_err vb_chat_encode(const vb_chat_template *c, const vb_tokenize
                                     bool add_generation_prompt, const char *date, uint32_t **ids,
                                     size_t *n_ids, vb_error *e);
 
-/* The same for any variables: one JSON object (spec/receipt.md section 3, prompts of kind
- * `template`), of which nothing becomes a special token, with a generation prompt. VB_EINVAL also
- * for what is no such object. */
+/* The same for any variables, with a generation prompt: json is one object of n_bytes in UTF-8
+ * (spec/receipt.md section 3, prompts of kind `template`), whose members are the variables, in
+ * their order. It may have its own enable_thinking and date_string, and hide the functions of the
+ * template language by variables of their names, as with jinja2. Messages of text alone give the
+ * tokens that vb_chat_encode gives. VB_EINVAL also for what is no such object, with the path of
+ * what is wrong. */
 VB_MUST_CHECK vb_err vb_chat_encode_variables(const vb_chat_template *c, const vb_tokenizer *t,
                                               const char *json, size_t n_bytes, const char *date,
                                               uint32_t **ids, size_t *n_ids, vb_error *e);

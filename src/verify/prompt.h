@@ -1,6 +1,6 @@
 /*
- * From a request's text or messages to prompt tokens: done once when the request is made and again
- * when its receipt is verified, by the same function.
+ * From a request's text, messages or variables to prompt tokens: done once when the request is made
+ * and again when its receipt is verified, by the same function.
  */
 #ifndef VB_VERIFY_PROMPT_H
 #define VB_VERIFY_PROMPT_H
@@ -17,8 +17,9 @@ bool vb_prompt_uses_date(const vb_gguf *g, const vb_tokenizer *t);
 
 /* Tokens of a prompt of kind TEXT (special tokens added and parsed), CHAT (the model's template,
  * contents as plain text) or TEMPLATE (the same with any variables). *ids is malloc'd for the
- * caller. VB_EINVAL for kind TOKENS, when the text or messages are absent, or when the template
- * refuses them; VB_EUNSUPPORTED for a template with something that this version refuses by name. */
+ * caller. VB_EINVAL for kind TOKENS, when text, messages or variables are absent or are none, or
+ * when the template refuses them; VB_EUNSUPPORTED for a template with something that this version
+ * refuses by name. */
 VB_MUST_CHECK vb_err vb_prompt_encode(const vb_receipt_prompt *p, const vb_gguf *g,
                                       const vb_tokenizer *t, uint32_t **ids, size_t *n,
                                       vb_error *e);

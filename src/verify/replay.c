@@ -17,6 +17,9 @@ typedef struct replay {
     uint64_t n_positions, n_sampled; /* of all outputs; level sample: to be drawn again */
     vb_positions positions;          /* level sample */
     size_t *drawn;                   /* [longest output] */
+    vb_grammar *grammar;             /* of the request's constraint; NULL: it has none */
+    const vb_vocabulary *vocabulary; /* with a constraint */
+    vb_vocabulary *own_vocabulary;   /* when none was given */
     /* the output being replayed */
     uint32_t choice;
     const vb_receipt_output *out;
@@ -84,7 +87,7 @@ static bool find_prompt(replay *x) {
 static bool check_template(replay *x) {
     const vb_receipt_prompt *p = x->prompt;
     uint8_t digest[VB_SHA256_BYTES];
-    if (p->kind != VB_PROMPT_CHAT) {
+    if (p->kind != VB_PROMPT_CHAT && p->kind != VB_PROMPT_TEMPLATE) {
         return true;
     }
     if (!vb_prompt_template_digest(x->o->gguf, digest) || !p->has_template ||
@@ -101,7 +104,18 @@ static bool check_template(replay *x) {
     return true;
 }
 
-/* Text or messages must give exactly these tokens. */
+/* What the prompt was made of, as a report names it. */
+static const char *prompt_source(vb_prompt_kind kind) {
+    switch (kind) {
+    case VB_PROMPT_TOKENS: return "tokens";
+    case VB_PROMPT_TEXT: return "text";
+    case VB_PROMPT_CHAT: return "messages";
+    case VB_PROMPT_TEMPLATE: return "variables";
+    }
+    return "";
+}
+
+/* Text, messages or variables must give exactly these tokens. */
 static bool check_prompt(replay *x) {
     if (!find_prompt(x) || !check_template(x)) {
         return false;
@@ -115,7 +129,7 @@ static bool check_prompt(replay *x) {
     size_t n = 0;
     vb_err err = vb_prompt_encode(p, x->o->gguf, x->o->tokenizer, &ids, &n, &x->e);
     if (err == VB_EINVAL) {
-        /* The template refuses such messages: no server made a prompt of them. */
+        /* The template refuses them: no server made a prompt of them. */
         vb_report_fail(x->rep, VB_CHECK_PROMPT, VB_REASON_PROMPT, "%s", x->e.msg);
         return false;
     }
@@ -127,12 +141,11 @@ static bool check_prompt(replay *x) {
     free(ids);
     if (!same) {
         vb_report_fail(x->rep, VB_CHECK_PROMPT, VB_REASON_PROMPT,
-                       "the prompt's %s do not give the prompt's tokens",
-                       p->kind == VB_PROMPT_TEXT ? "text" : "messages");
+                       "the prompt's %s do not give the prompt's tokens", prompt_source(p->kind));
         return false;
     }
-    vb_report_pass(x->rep, VB_CHECK_PROMPT, "", "its %s gives exactly these %zu tokens",
-                   p->kind == VB_PROMPT_TEXT ? "text" : "messages and the model's template", n);
+    vb_report_pass(x->rep, VB_CHECK_PROMPT, "", "its %s%s gives exactly these %zu tokens",
+                   prompt_source(p->kind), p->has_template ? " and the model's template" : "", n);
     return true;
 }
 
@@ -293,6 +306,20 @@ static bool replay_choice(replay *x, vb_session *session, vb_workspace *w) {
     return !err && compare_rest(x);
 }
 
+/* The request's constraint, compiled for all choices. */
+static bool open_constraint(replay *x) {
+    vb_err err = vb_receipt_grammar(&x->r->request, &x->grammar, &x->e);
+    x->vocabulary = x->o->vocabulary;
+    if (!err && x->grammar && !x->vocabulary) {
+        err = vb_vocabulary_open(x->o->tokenizer, &x->own_vocabulary, &x->e);
+        x->vocabulary = x->own_vocabulary;
+    }
+    if (err) {
+        vb_report_constraint(x->rep, VB_CHECK_TOKENS, err, &x->e);
+    }
+    return !err;
+}
+
 static bool open_choice(replay *x, uint32_t choice, vb_generation **out) {
     vb_generation_options g;
     vb_stop_string stops[VB_STOP_STRINGS_MAX];
@@ -304,6 +331,8 @@ static bool open_choice(replay *x, uint32_t choice, vb_generation **out) {
         /* A private receipt carries no tokens of its own. */
         g.prompt = x->prompt->tokens;
         g.n_prompt = x->prompt->n_tokens;
+        g.grammar = x->grammar;
+        g.vocabulary = x->vocabulary;
         err = vb_generation_open(&g, out, &x->e);
     }
     if (err == VB_EINVAL || err == VB_ELIMIT) {
@@ -389,14 +418,17 @@ static bool replay_all(replay *x, vb_session *session, vb_workspace *w) {
 /* All was found as the receipt says. */
 static void pass_all(replay *x) {
     vb_report *rep = x->rep;
+    const char *among = x->grammar ? ", from what the constraint allows," : "";
     if (is_sample(x)) {
         rep->n_sampled = x->n_sampled;
         rep->n_positions = x->n_positions;
-        vb_report_pass(rep, VB_CHECK_TOKENS, "", "%llu of %llu were drawn again and are the same",
-                       (unsigned long long)rep->n_sampled, (unsigned long long)rep->n_positions);
+        vb_report_pass(rep, VB_CHECK_TOKENS, "", "%llu of %llu were drawn again%s and are the same",
+                       (unsigned long long)rep->n_sampled, (unsigned long long)rep->n_positions,
+                       among);
     } else {
         rep->replayed = true;
-        vb_report_pass(rep, VB_CHECK_TOKENS, "", "every token was drawn again and is the same");
+        vb_report_pass(rep, VB_CHECK_TOKENS, "", "every token was drawn again%s and is the same",
+                       among);
         vb_report_pass(rep, VB_CHECK_TRACE, "", "every distribution has the same bits");
     }
     vb_report_pass(rep, VB_CHECK_TEXT, "", "the tokens stand for this text");
@@ -430,9 +462,11 @@ void vb_replay(const vb_replay_options *o, const vb_receipt *r, vb_report *rep) 
     if (err || (err = vb_session_open(o->model, capacity, &session, &x.e)) ||
         (err = vb_workspace_open(o->model, o->batch_tokens, capacity, o->n_threads, &w, &x.e))) {
         vb_report_unknown(rep, VB_CHECK_TOKENS, VB_REASON_UNFINISHED, "%s", x.e.msg);
-    } else if (replay_all(&x, session, w)) {
+    } else if (open_constraint(&x) && replay_all(&x, session, w)) {
         pass_all(&x);
     }
+    vb_grammar_close(x.grammar);
+    vb_vocabulary_close(x.own_vocabulary);
     vb_workspace_close(w);
     vb_session_close(session);
     free(x.drawn);
