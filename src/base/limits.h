@@ -57,6 +57,7 @@
 #define VB_STORE_OWNER_MAX (1u << 30) /* processes that have a store open at once */
 #define VB_STORE_SCHEMA_BYTES_MAX 65536u
 #define VB_STORE_LIST_MAX 10000u        /* entries of one listing */
+#define VB_STORE_CLIENT_BYTES_MAX 64u   /* name of the client that a record belongs to */
 #define VB_AUDIT_RECORDS_MAX (1u << 24) /* receipts and aborts that are looked at together */
 
 /* Receipts and beacons */

@@ -14,8 +14,8 @@ static const char *const statements[VB_SQL_N] = {
     [VB_SQL_ROLLBACK] = "ROLLBACK",
     [VB_SQL_LAST] = "SELECT max(sequence) FROM records WHERE key = ?1",
     [VB_SQL_INSERT_RECORD] =
-        "INSERT INTO records(key, sequence, state, id, model, issued_at_ms, value, owner, n_bytes)"
-        " VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO records(key, sequence, state, id, model, issued_at_ms, value, owner, n_bytes,"
+        " client) VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [VB_SQL_INSERT_BODY] = "INSERT INTO bodies(place, bytes) VALUES(last_insert_rowid(), ?1)",
     [VB_SQL_FIND_OPEN] = "SELECT place, n_bytes FROM records"
                          " WHERE key = ?1 AND sequence = ?2 AND state = 1 AND owner = ?3"
@@ -105,7 +105,8 @@ vb_err vb_store_commit_transaction(vb_store *s, vb_error *e) {
 }
 
 /* Both rows of a commitment that has been made. */
-static vb_err insert(vb_store *s, const vb_receipt *r, const vb_buf *bytes, vb_error *e) {
+static vb_err insert(vb_store *s, const vb_receipt *r, const char *client, const vb_buf *bytes,
+                     vb_error *e) {
     sqlite3_stmt *q = s->sql[VB_SQL_INSERT_RECORD];
     sqlite3_bind_int64(q, 1, s->key_row);
     sqlite3_bind_int64(q, 2, (int64_t)r->request.sequence);
@@ -115,6 +116,7 @@ static vb_err insert(vb_store *s, const vb_receipt *r, const vb_buf *bytes, vb_e
     sqlite3_bind_blob(q, 6, r->commitment, VB_SHA256_BYTES, SQLITE_STATIC);
     sqlite3_bind_int64(q, 7, s->owner);
     sqlite3_bind_int64(q, 8, (int64_t)bytes->len);
+    sqlite3_bind_text(q, 9, client, -1, SQLITE_STATIC); /* NULL for NULL */
     vb_err err = finish(s, VB_SQL_INSERT_RECORD, "write a commitment", e);
     if (!err) {
         sqlite3_bind_blob64(s->sql[VB_SQL_INSERT_BODY], 1, bytes->data, bytes->len, SQLITE_STATIC);
@@ -135,7 +137,7 @@ static vb_err apply_commit(vb_store *s, vb_store_job *job, vb_store_changes *c, 
     vb_err err = VB_OK;
     if (!(job->err = vb_commitment_make(r, s->key, &job->error)) &&
         !(job->err = vb_commitment_encode(r, &bytes, &job->error)) &&
-        !(err = insert(s, r, &bytes, e))) {
+        !(err = insert(s, r, job->client, &bytes, e))) {
         c->last++;
         c->counts[VB_COUNT_COMMITTED]++;
         c->counts[VB_COUNT_BYTES] += (int64_t)bytes.len;

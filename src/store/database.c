@@ -46,6 +46,8 @@ static const char *const schema[] = {
     "CREATE INDEX records_by_model ON records(model, place);"
     "CREATE INDEX records_open ON records(key, owner, place) WHERE state = 1;"
     "CREATE INDEX records_kept ON records(place) WHERE n_bytes > 0;",
+    /* client: who asked; NULL where that is not known. */
+    "ALTER TABLE records ADD COLUMN client TEXT CHECK(length(client) > 0);",
 };
 enum { VERSION = sizeof schema / sizeof schema[0] };
 
@@ -151,14 +153,18 @@ vb_err vb_store_connect(const char *path, uint32_t busy_timeout_ms, bool writes,
     return VB_OK;
 }
 
+static vb_err take_steps(const char *path, sqlite3 *db, int from, int to, vb_error *e) {
+    vb_err err = VB_OK;
+    for (int v = from; !err && v < to; v++) {
+        err = vb_store_run(path, db, schema[v], e);
+    }
+    return err;
+}
+
 vb_err vb_store_migrate(const char *path, sqlite3 *db, int version, vb_error *e) {
     char sql[64];
-    vb_err err = VB_OK;
-    const bool older = version < VERSION;
-    for (; !err && version < VERSION; version++) {
-        err = vb_store_run(path, db, schema[version], e);
-    }
-    if (!err && older) {
+    vb_err err = take_steps(path, db, version, VERSION, e);
+    if (!err && version < VERSION) {
         snprintf(sql, sizeof sql, "PRAGMA user_version = %d;", VERSION);
         err = vb_store_run(path, db, sql, e);
     }
@@ -272,17 +278,27 @@ static vb_err read_schema(const char *path, sqlite3 *db, vb_buf *out, vb_error *
     return err;
 }
 
-vb_err vb_store_check_schema(const char *path, sqlite3 *db, vb_error *e) {
+vb_err vb_store_check_newest(const char *path, int version, vb_error *e) {
+    return version == VERSION
+               ? VB_OK
+               : vb_fail(e, VB_EUNSUPPORTED,
+                         "%s: made by an older program: schema %d, this one reads %d; its server "
+                         "brings it up to date when it starts",
+                         path, version, VERSION);
+}
+
+vb_err vb_store_check_schema(const char *path, sqlite3 *db, int version, vb_error *e) {
     sqlite3 *fresh = NULL;
+    version = version ? version : VERSION;
     vb_buf ours = vb_buf_make(VB_STORE_SCHEMA_BYTES_MAX);
     vb_buf its = vb_buf_make(VB_STORE_SCHEMA_BYTES_MAX);
     vb_err err = vb_store_connect(":memory:", 0, true, &fresh, e);
-    if (!err && !(err = vb_store_migrate(":memory:", fresh, 0, e)) &&
+    if (!err && !(err = take_steps(":memory:", fresh, 0, version, e)) &&
         !(err = read_schema(":memory:", fresh, &ours, e)) &&
         !(err = read_schema(path, db, &its, e)) &&
         (ours.len != its.len || memcmp(ours.data, its.data, ours.len) != 0)) {
         err = vb_fail(e, VB_EFORMAT, "%s: damaged: its tables are not those of version %d", path,
-                      VERSION);
+                      version);
     }
     sqlite3_close(fresh);
     vb_buf_free(&ours);
@@ -348,8 +364,7 @@ vb_err vb_store_check(const char *path, sqlite3 *db, int *version, vb_error *e) 
     if (strcmp(found, "ok") != 0) {
         return vb_fail(e, VB_EFORMAT, "%s: damaged: %s", path, found);
     }
-    if (v == VERSION &&
-        ((err = vb_store_check_schema(path, db, e)) || (err = check_numbers(path, db, e)))) {
+    if ((err = vb_store_check_schema(path, db, (int)v, e)) || (err = check_numbers(path, db, e))) {
         return err;
     }
     *version = (int)v;

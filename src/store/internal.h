@@ -47,6 +47,7 @@ typedef enum vb_store_job_kind { VB_JOB_COMMIT, VB_JOB_SETTLE, VB_JOB_RETAIN } v
 typedef struct vb_store_job {
     vb_store_job_kind kind;
     vb_receipt *commit;       /* COMMIT */
+    const char *client;       /* COMMIT; NULL: not known */
     const vb_receipt *settle; /* SETTLE; the rest belongs to it */
     vb_store_state state;
     vb_abort_reason reason;
@@ -74,6 +75,9 @@ struct vb_store {
     int owners; /* FILE-owners, of which byte `owner` is locked; -1: none */
     int64_t owner;
     int wal_pages; /* after the last commit */
+    uint64_t last; /* the key's last number that is on disk, as far as this process knows */
+    char mark_file[VB_PATH_BYTES_MAX]; /* "": none */
+    uint64_t marked;                   /* what the mark says */
     pthread_t thread;
     bool started;
 
@@ -102,7 +106,10 @@ VB_MUST_CHECK vb_err vb_store_create(const char *path, vb_error *e);
 VB_MUST_CHECK vb_err vb_store_check(const char *path, sqlite3 *db, int *version, vb_error *e);
 /* In a transaction: from version to the newest; then the schema must be exactly ours. */
 VB_MUST_CHECK vb_err vb_store_migrate(const char *path, sqlite3 *db, int version, vb_error *e);
-VB_MUST_CHECK vb_err vb_store_check_schema(const char *path, sqlite3 *db, vb_error *e);
+/* The schema is exactly that of the version; 0: of the newest. */
+VB_MUST_CHECK vb_err vb_store_check_schema(const char *path, sqlite3 *db, int version, vb_error *e);
+/* VB_EUNSUPPORTED unless the version is the newest. */
+VB_MUST_CHECK vb_err vb_store_check_newest(const char *path, int version, vb_error *e);
 
 /* apply.c: what a job does to the tables, inside a transaction. */
 
@@ -129,6 +136,15 @@ VB_MUST_CHECK vb_err vb_store_apply_retention(vb_store *s, uint64_t max, uint64_
 VB_MUST_CHECK vb_err vb_store_make_abort(const vb_store *s, const vb_receipt *r,
                                          vb_abort_reason reason, vb_buf *out, vb_store_job *job,
                                          vb_error *e);
+
+/* mark.c: how far the key has counted, apart from the store. */
+
+/* Reads s->mark_file, if there is one, into s->marked. */
+VB_MUST_CHECK vb_err vb_store_read_mark(vb_store *s, vb_error *e);
+/* VB_EMISMATCH when the key has counted further than `last`, the store's last number of it. */
+VB_MUST_CHECK vb_err vb_store_check_mark(const vb_store *s, uint64_t last, vb_error *e);
+/* Brings the mark up to s->last; on the writer's thread. */
+VB_MUST_CHECK vb_err vb_store_write_mark(vb_store *s, vb_error *e);
 
 /* owners.c: who is alive. */
 

@@ -11,10 +11,10 @@
 
 #define COLUMNS                                                                                    \
     "r.place, k.public, r.sequence, r.state, r.reason, r.id, r.model, r.issued_at_ms,"             \
-    " r.settled_at_ms, r.value, r.hash, r.signature, r.n_bytes"
+    " r.settled_at_ms, r.value, r.hash, r.signature, r.n_bytes, r.client"
 #define ENTRIES " FROM records AS r JOIN keys AS k ON k.id = r.key"
 #define WITH_BODY "SELECT " COLUMNS ", b.bytes" ENTRIES " LEFT JOIN bodies AS b USING(place)"
-enum { COLUMN_BODY = 13 };
+enum { COLUMN_CLIENT = 13, COLUMN_BODY };
 
 vb_err vb_store_reader_take(vb_store *s, sqlite3 **out, vb_error *e) {
     size_t i;
@@ -81,6 +81,7 @@ static bool take_number(sqlite3_stmt *q, int column, uint64_t *out) {
 static vb_err take_entry(const vb_store *s, sqlite3_stmt *q, vb_store_entry *out, vb_error *e) {
     const int state = sqlite3_column_int(q, 3), reason = sqlite3_column_int(q, 4);
     const char *id = (const char *)sqlite3_column_text(q, 5);
+    const char *client = (const char *)sqlite3_column_text(q, COLUMN_CLIENT);
     const bool ok =
         take_number(q, 0, &out->place) &&
         take_blob(q, 1, out->server_key, sizeof out->server_key) &&
@@ -88,6 +89,7 @@ static vb_err take_entry(const vb_store *s, sqlite3_stmt *q, vb_store_entry *out
         (state == VB_STORE_ABORT ? reason >= VB_ABORT_CANCELLED && reason <= VB_ABORT_LOST
                                  : reason == 0) &&
         id && (size_t)sqlite3_column_bytes(q, 5) < sizeof out->id &&
+        (size_t)sqlite3_column_bytes(q, COLUMN_CLIENT) < sizeof out->client &&
         take_blob(q, 6, out->model_sha256, sizeof out->model_sha256) &&
         take_number(q, 7, &out->issued_at_ms) && take_number(q, 8, &out->settled_at_ms) &&
         take_blob(q, 9, out->commitment, sizeof out->commitment) &&
@@ -101,6 +103,7 @@ static vb_err take_entry(const vb_store *s, sqlite3_stmt *q, vb_store_entry *out
     out->state = (vb_store_state)state;
     out->reason = (vb_abort_reason)reason;
     snprintf(out->id, sizeof out->id, "%s", id);
+    snprintf(out->client, sizeof out->client, "%s", client ? client : "");
     return VB_OK;
 }
 
@@ -231,11 +234,12 @@ static int64_t capped(uint64_t v) {
 static int prepare_list(sqlite3 *db, const vb_store_filter *f, size_t max, sqlite3_stmt **q) {
     char sql[1024];
     snprintf(sql, sizeof sql,
-             "SELECT " COLUMNS ENTRIES " WHERE r.place < ?1%s%s%s%s%s ORDER BY r.place DESC"
-             " LIMIT ?7",
+             "SELECT " COLUMNS ENTRIES " WHERE r.place < ?1%s%s%s%s%s%s ORDER BY r.place DESC"
+             " LIMIT ?8",
              f->since_ms ? " AND r.issued_at_ms >= ?2" : "",
              f->until_ms ? " AND r.issued_at_ms < ?3" : "", f->state ? " AND r.state = ?4" : "",
-             f->model_sha256 ? " AND r.model = ?5" : "", f->server_key ? " AND k.public = ?6" : "");
+             f->model_sha256 ? " AND r.model = ?5" : "", f->server_key ? " AND k.public = ?6" : "",
+             f->client ? " AND r.client = ?7" : "");
     const int rc = sqlite3_prepare_v2(db, sql, -1, q, NULL);
     if (rc) {
         return rc;
@@ -257,7 +261,10 @@ static int prepare_list(sqlite3 *db, const vb_store_filter *f, size_t max, sqlit
     if (f->server_key) {
         sqlite3_bind_blob(*q, 6, f->server_key, VB_ED25519_PUBLIC_BYTES, SQLITE_STATIC);
     }
-    sqlite3_bind_int64(*q, 7, capped(max));
+    if (f->client) {
+        sqlite3_bind_text(*q, 7, f->client, -1, SQLITE_STATIC);
+    }
+    sqlite3_bind_int64(*q, 8, capped(max));
     return SQLITE_OK;
 }
 

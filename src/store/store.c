@@ -95,6 +95,22 @@ static vb_err find_key(vb_store *s, vb_error *e) {
     return err;
 }
 
+/* Before anything is signed. */
+static vb_err check_last(vb_store *s, vb_error *e) {
+    sqlite3_stmt *q = NULL;
+    int rc =
+        sqlite3_prepare_v2(s->db, "SELECT max(sequence) FROM records WHERE key = ?1", -1, &q, NULL);
+    if (!rc) {
+        sqlite3_bind_int64(q, 1, s->key_row);
+        rc = sqlite3_step(q);
+        s->last = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 0) : 0; /* NULL is 0 */
+    }
+    vb_err err = rc == SQLITE_ROW ? vb_store_check_mark(s, s->last, e)
+                                  : vb_store_fail(s->path, s->db, rc, "read the last number", e);
+    sqlite3_finalize(q);
+    return err;
+}
+
 static vb_err open_writer(vb_store *s, size_t *n_lost, vb_error *e) {
     int version;
     vb_err err = vb_store_connect(s->path, s->options.busy_timeout_ms, true, &s->db, e);
@@ -104,8 +120,9 @@ static vb_err open_writer(vb_store *s, size_t *n_lost, vb_error *e) {
     /* What another process has migrated meanwhile is found by the schema. */
     if ((err = vb_store_run(s->path, s->db, "BEGIN IMMEDIATE;", e)) ||
         (err = vb_store_migrate(s->path, s->db, version, e)) ||
-        (err = vb_store_check_schema(s->path, s->db, e)) || (err = find_key(s, e)) ||
-        (err = vb_store_run(s->path, s->db, "COMMIT;", e)) || (err = vb_store_prepare(s, e))) {
+        (err = vb_store_check_schema(s->path, s->db, 0, e)) || (err = find_key(s, e)) ||
+        (err = check_last(s, e)) || (err = vb_store_run(s->path, s->db, "COMMIT;", e)) ||
+        (err = vb_store_prepare(s, e))) {
         return err;
     }
     return vb_store_take_over(s, n_lost, e);
@@ -118,11 +135,21 @@ static vb_err open_reader(vb_store *s, vb_error *e) {
     if (!err) {
         err = vb_store_check(s->path, db, &version, e);
         if (!err) {
-            err = vb_store_check_schema(s->path, db, e);
+            err = vb_store_check_newest(s->path, version, e);
         }
         vb_store_reader_give(s, db);
     }
     return err;
+}
+
+/* The options' mark file, and what it says. */
+static vb_err take_mark(vb_store *s, vb_error *e) {
+    const char *path = s->options.mark_file ? s->options.mark_file : "";
+    const int n = snprintf(s->mark_file, sizeof s->mark_file, "%s", path);
+    s->options.mark_file = NULL;
+    return n < 0 || n >= (int)sizeof s->mark_file
+               ? vb_fail(e, VB_ELIMIT, "the path of the mark file is too long")
+               : vb_store_read_mark(s, e);
 }
 
 static vb_store *make(const vb_ed25519_key *key, const vb_store_options *options) {
@@ -160,6 +187,9 @@ vb_err vb_store_open(const char *path, const vb_ed25519_key *key, const vb_store
     bool absent;
     size_t lost = 0;
     vb_err err = look_at_file(path, &absent, e);
+    if (!err && !s->options.read_only && !(err = take_mark(s, e)) && absent) {
+        err = vb_store_check_mark(s, 0, e);
+    }
     if (!err && absent) {
         err = s->options.read_only ? vb_fail(e, VB_EIO, "%s: there is no store of receipts", path)
                                    : vb_store_create(path, e);

@@ -12,7 +12,9 @@
  * writes, the callers wait, each for its own record.
  *
  * A key belongs to one store: two stores, or a store and a ledger, that count with the same key
- * would use the same numbers twice. The file, FILE-wal and FILE-owners belong together.
+ * would use the same numbers twice. The file, FILE-wal and FILE-owners belong together. A store
+ * that was put back from an old copy would use numbers twice, too; with mark_file that is seen,
+ * unless the mark was put back with it.
  *
  * Retention drops the bytes of old records, never the entries: number, commitment, state,
  * verification hash and signature stay, so that it can still be shown that no number is missing.
@@ -48,6 +50,10 @@ typedef struct vb_store_options {
     /* The first number of a key that this store does not know: 0 or 1 unless the key has counted
      * elsewhere before (vb_sequence_last + 1). */
     uint64_t first_sequence;
+    /* A file that keeps how far the key has counted, apart from the store (beside the key, say);
+     * made when absent. It is some seconds behind, and never ahead. NULL: none. Borrowed for the
+     * call. */
+    const char *mark_file;
 } vb_store_options;
 
 typedef enum vb_store_state {
@@ -66,6 +72,7 @@ typedef struct vb_store_entry {
     vb_store_state state;
     vb_abort_reason reason; /* ABORT only */
     char id[VB_RECEIPT_ID_BYTES_MAX + 1];
+    char client[VB_STORE_CLIENT_BYTES_MAX + 1]; /* who asked; "": not known */
     uint8_t model_sha256[VB_SHA256_BYTES];
     uint64_t issued_at_ms;
     uint64_t settled_at_ms; /* 0 while open */
@@ -78,8 +85,10 @@ typedef struct vb_store_entry {
 /* Opens the store in path, making it (0600) when there is no such file. *n_lost (may be NULL): the
  * commitments of dead processes that were recorded as lost; those of other keys stay open.
  * VB_EIO: it can not be read or written, or is another user's to read. VB_EFORMAT: not a store, or
- * a damaged one. VB_EUNSUPPORTED: made by a newer version. It is never begun anew when a file, or
- * what belongs to one, is there. */
+ * a damaged one. VB_EUNSUPPORTED: made by a newer version, or by an older one and read_only: a
+ * store is brought up to date, in one transaction, by its next opening for writing. VB_EMISMATCH:
+ * the key has counted further than the store knows. It is never begun anew when a file, or what
+ * belongs to one, is there. */
 VB_MUST_CHECK vb_err vb_store_open(const char *path, const vb_ed25519_key *key,
                                    const vb_store_options *options, vb_store **out, size_t *n_lost,
                                    vb_error *e);
@@ -88,6 +97,10 @@ void vb_store_close(vb_store *s); /* NULL is allowed; open commitments are lost 
 /* Takes the next number, sets the request's sequence, time and server key, commits and signs; on
  * disk when it returns. On an error number, time and signature are zeros: none was taken. */
 VB_MUST_CHECK vb_err vb_store_commit(vb_store *s, vb_receipt *r, vb_error *e);
+/* The same for a client, whose name (1 .. VB_STORE_CLIENT_BYTES_MAX bytes; NULL: not known) is kept
+ * with the entry and is no part of any record. */
+VB_MUST_CHECK vb_err vb_store_commit_for(vb_store *s, vb_receipt *r, const char *client,
+                                         vb_error *e);
 
 /* Settles the commitment with the finished receipt, as it stands: what a private receipt leaves out
  * is kept nowhere. VB_EMISMATCH: its signatures do not hold. VB_EINVAL: this store has no such open
@@ -119,6 +132,7 @@ typedef struct vb_store_filter {
     vb_store_state state;        /* 0: any */
     const uint8_t *model_sha256; /* NULL: any */
     const uint8_t *server_key;   /* NULL: any */
+    const char *client;          /* NULL: any */
 } vb_store_filter;
 
 /* The newest entries that pass, newest first: at most max of them. The next page begins before the

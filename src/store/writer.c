@@ -20,6 +20,7 @@ enum {
     HOUSEKEEPING_MS = 60000
 };
 #define RETAIN_EVERY_NS 1000000000u
+#define MARK_EVERY_NS 10000000000u
 
 /* *in_commit: it failed when it was committed. */
 static vb_err run_group(vb_store *s, vb_store_job **jobs, size_t n, bool *in_commit, vb_error *e) {
@@ -32,6 +33,9 @@ static vb_err run_group(vb_store *s, vb_store_job **jobs, size_t n, bool *in_com
     if (!err && !(err = vb_store_write_counts(s, &c, e))) {
         err = vb_store_commit_transaction(s, e);
         *in_commit = err != VB_OK;
+        if (!err && c.counts[VB_COUNT_COMMITTED]) {
+            s->last = c.last;
+        }
     }
     vb_store_rollback(s);
     return err;
@@ -92,11 +96,20 @@ static vb_err checkpoint(vb_store *s, vb_error *e) {
                : vb_store_fail(s->path, s->db, rc, "checkpoint", e);
 }
 
-static void keep_house(vb_store *s, uint64_t *next_ns) {
+/* When each is due. */
+typedef struct housekeeping {
+    uint64_t retain_ns, mark_ns;
+} housekeeping;
+
+static void keep_house(vb_store *s, housekeeping *next) {
     uint64_t n = 0, failures = 0;
-    if ((s->options.keep_ms || s->options.keep_bytes) && vb_clock_ns() >= *next_ns) {
+    if ((s->options.keep_ms || s->options.keep_bytes) && vb_clock_ns() >= next->retain_ns) {
         failures += retain_some(s, &n, NULL) != VB_OK;
-        *next_ns = n == RETAIN_AT_ONCE ? 0 : vb_clock_ns() + RETAIN_EVERY_NS;
+        next->retain_ns = n == RETAIN_AT_ONCE ? 0 : vb_clock_ns() + RETAIN_EVERY_NS;
+    }
+    if (vb_clock_ns() >= next->mark_ns) {
+        failures += vb_store_write_mark(s, NULL) != VB_OK;
+        next->mark_ns = vb_clock_ns() + MARK_EVERY_NS;
     }
     if (s->wal_pages >= CHECKPOINT_AT) {
         failures += checkpoint(s, NULL) != VB_OK;
@@ -168,7 +181,7 @@ static void serve(vb_store *s, vb_store_job **jobs, size_t n) {
 static void *write_records(void *user) {
     vb_store *s = user;
     vb_store_job *jobs[GROUP_MAX];
-    uint64_t next_ns = 0;
+    housekeeping next = {0, 0};
     for (;;) {
         pthread_mutex_lock(&s->mutex);
         wait_for_work(s);
@@ -178,10 +191,13 @@ static void *write_records(void *user) {
         if (n) {
             serve(s, jobs, n);
         } else if (stop) {
-            return NULL;
+            break;
         }
-        keep_house(s, &next_ns);
+        keep_house(s, &next);
     }
+    vb_err err = vb_store_write_mark(s, NULL);
+    (void)err; /* it stays behind, which it may */
+    return NULL;
 }
 
 vb_err vb_store_start(vb_store *s, vb_error *e) {
@@ -233,11 +249,20 @@ static vb_err writable(const vb_store *s, vb_error *e) {
 }
 
 vb_err vb_store_commit(vb_store *s, vb_receipt *r, vb_error *e) {
+    return vb_store_commit_for(s, r, NULL, e);
+}
+
+vb_err vb_store_commit_for(vb_store *s, vb_receipt *r, const char *client, vb_error *e) {
+    const size_t n_client = client ? strlen(client) : 1;
     vb_err err = writable(s, e);
+    if (!err && (n_client < 1 || n_client > VB_STORE_CLIENT_BYTES_MAX)) {
+        err = vb_fail(e, VB_EINVAL, "a client's name of %zu bytes: expected 1 to %u", n_client,
+                      VB_STORE_CLIENT_BYTES_MAX);
+    }
     if (err) {
         return err;
     }
-    vb_store_job job = {.kind = VB_JOB_COMMIT, .commit = r};
+    vb_store_job job = {.kind = VB_JOB_COMMIT, .commit = r, .client = client};
     if ((err = wait_for(s, &job, e))) {
         /* A signature under a number that somebody else will get must not be seen. */
         r->request.sequence = 0;
