@@ -12,6 +12,7 @@
 #include "base/system.h"
 #include "cli/beacon_options.h"
 #include "cli/commands.h"
+#include "cli/constraint_options.h"
 #include "cli/identity.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -31,6 +32,7 @@ typedef struct chat {
     vb_app a;
     vb_request_options q;
     vb_beacon_options b;
+    vb_constraint_options c;
     const char *receipts_dir;
     vb_identity identity;
     uint8_t digest[VB_SHA256_BYTES];
@@ -93,6 +95,7 @@ static void drop_turns(chat *x, size_t keep) {
 static vb_err build(chat *x, vb_receipt *r, vb_error *e) {
     const char *beacon_id = x->b.source ? vb_source_id(x->b.source) : NULL;
     vb_err err = vb_request_fill(&x->q, &x->a, x->digest, beacon_id, r, e);
+    err = err ? err : vb_constraint_fill(&x->c, &x->a, &r->request, e);
     for (size_t i = 0; i < x->n_turns && !err; i++) {
         err = vb_receipt_add_message(r, x->turns[i].role, x->turns[i].content, x->turns[i].n_bytes,
                                      e);
@@ -175,6 +178,7 @@ static vb_err take_turn(chat *x, vb_error *e) {
         const vb_answer_options o = {
             .model = x->a.model,
             .tokenizer = x->a.tokenizer,
+            .vocabulary = x->c.vocabulary,
             .workspace = x->workspace,
             .session = x->session,
             .batch_tokens = vb_app_batch(&x->a),
@@ -274,7 +278,7 @@ static vb_err prepare(chat *x, vb_error *e) {
                             (err = vb_output_check(path, "receipt", e)))) {
         return err;
     }
-    if ((err = vb_app_open(&x->a, true, e))) {
+    if ((err = vb_constraint_read(&x->c, e)) || (err = vb_app_open(&x->a, true, e))) {
         return err;
     }
     const size_t limit = vb_model_get_config(x->a.model)->n_ctx_train;
@@ -324,6 +328,7 @@ static void close_all(chat *x) {
     vb_session_close(x->session);
     vb_identity_close(&x->identity);
     vb_beacon_close(&x->b);
+    vb_constraint_close(&x->c);
     vb_app_close(&x->a);
 }
 
@@ -341,6 +346,7 @@ int vb_cmd_chat(int argc, char **argv) {
     vb_opt_table options = {.n = 0};
     vb_opt_add(&options, own, sizeof own / sizeof own[0]);
     vb_request_options_add(&x->q, &options);
+    vb_constraint_options_add(&x->c, &options);
     vb_beacon_options_add(&x->b, &options);
     vb_trust_option_add(&x->b, &options);
     vb_app_options(&x->a, VB_APP_OPT_MODEL | VB_APP_OPT_CTX | VB_APP_OPT_RUN | VB_APP_OPT_QUIET,

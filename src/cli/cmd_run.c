@@ -11,6 +11,7 @@
 #include "base/system.h"
 #include "cli/beacon_options.h"
 #include "cli/commands.h"
+#include "cli/constraint_options.h"
 #include "cli/identity.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -24,6 +25,7 @@ typedef struct run {
     vb_app a;
     vb_request_options q;
     vb_beacon_options b;
+    vb_constraint_options c;
     const char *prompt, *file, *receipt_path, *commitment_path, *private_path, *fallback;
     bool raw;
     vb_identity identity;
@@ -145,14 +147,15 @@ static vb_err prepare(run *x, vb_error *e) {
     if ((x->receipt_path && (err = vb_output_check(x->receipt_path, "receipt", e))) ||
         (x->commitment_path && (err = vb_output_check(x->commitment_path, "commitment", e))) ||
         (x->private_path && (err = vb_output_check(x->private_path, "prompt file", e))) ||
-        (err = vb_app_open(&x->a, true, e)) ||
+        (err = vb_constraint_read(&x->c, e)) || (err = vb_app_open(&x->a, true, e)) ||
         (x->receipt_path && (err = vb_app_model_digest(&x->a, false, digest, e))) ||
         (err = prepare_randomness(x, e))) {
         return err;
     }
     const char *beacon_id = x->b.source ? vb_source_id(x->b.source) : NULL;
     if ((err = vb_request_fill(&x->q, &x->a, digest, beacon_id, x->r, e)) ||
-        (err = take_prompt(x, e)) || (err = vb_request_context(&x->a, x->r, e)) ||
+        (err = vb_constraint_fill(&x->c, &x->a, &x->r->request, e)) || (err = take_prompt(x, e)) ||
+        (err = vb_request_context(&x->a, x->r, e)) ||
         (x->private_path && (err = write_prompt(x, e))) ||
         (err = vb_session_open(x->a.model, x->r->request.ctx_tokens, &x->session, e))) {
         return err;
@@ -165,6 +168,7 @@ static vb_err answer(run *x, vb_error *e) {
     const vb_answer_options o = {
         .model = x->a.model,
         .tokenizer = x->a.tokenizer,
+        .vocabulary = x->c.vocabulary,
         .workspace = x->workspace,
         .session = x->session,
         .batch_tokens = vb_app_batch(&x->a),
@@ -265,6 +269,7 @@ static void close_all(run *x) {
     vb_session_close(x->session);
     vb_identity_close(&x->identity);
     vb_beacon_close(&x->b);
+    vb_constraint_close(&x->c);
     vb_app_close(&x->a);
     vb_receipt_free(x->r);
     free(x->r);
@@ -307,6 +312,7 @@ int vb_cmd_run(int argc, char **argv) {
     vb_opt_table options = {.n = 0};
     vb_opt_add(&options, own, sizeof own / sizeof own[0]);
     vb_request_options_add(&x.q, &options);
+    vb_constraint_options_add(&x.c, &options);
     vb_beacon_options_add(&x.b, &options);
     vb_trust_option_add(&x.b, &options);
     vb_app_options(&x.a,

@@ -108,7 +108,9 @@ static void verify_opening(invocation *o, const void *opening, size_t n_opening)
         if (vb_app_select_tier(&v->a, &e)) {
             vb_report_unknown(v->rep, VB_CHECK_OPENING_DRAW, VB_REASON_UNFINISHED, "%s", e.msg);
         } else {
-            vb_opening_check(&opened, v->r, v->expect.prompt, v->a.kernels, v->rep);
+            const vb_vocabulary *vocabulary =
+                v->r->request.constraint.p ? vb_verification_vocabulary(v) : NULL;
+            vb_opening_check(&opened, v->r, v->expect.prompt, vocabulary, v->a.kernels, v->rep);
         }
         vb_opening_free(&opened);
     }

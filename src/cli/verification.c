@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "cli/progress.h"
 #include "crypto/random.h"
+#include "engine/model_file.h"
 #include "verify/positions.h"
 
 void vb_verification_options(vb_verification *v, vb_opt_table *t) {
@@ -102,6 +103,7 @@ void vb_verification_end(vb_verification *v) {
     free(v->rep);
     vb_receipt_prompt_free(&v->prompt_apart);
     vb_beacon_close(&v->b);
+    vb_vocabulary_close(v->vocabulary);
     vb_app_close(&v->a);
 }
 
@@ -117,6 +119,20 @@ static vb_err load_model(vb_verification *v) {
     return v->model_err;
 }
 
+/* What the verdict says of a model that can not be loaded: our own failure, or no model that can be
+ * used. */
+static vb_reason reason_of_model(vb_err err) {
+    const bool ours =
+        err == VB_ECANCELLED || err == VB_ENOMEM || err == VB_EMISMATCH || err == VB_EINTERNAL;
+    return ours ? VB_REASON_UNFINISHED : VB_REASON_MISSING_MODEL;
+}
+
+static void report_other_model(vb_verification *v, vb_check_id id) {
+    char hex[VB_SHA256_HEX_BYTES];
+    vb_hex_encode(v->r->request.model_sha256, VB_SHA256_BYTES, hex);
+    vb_report_unknown(v->rep, id, VB_REASON_MISSING_MODEL, "another model made it, %s", hex);
+}
+
 /* A model that can not be used leaves the verdict UNVERIFIABLE. */
 static bool have_model(vb_verification *v, bool one_of_many) {
     if (!v->a.model_path) {
@@ -126,29 +142,29 @@ static bool have_model(vb_verification *v, bool one_of_many) {
     }
     vb_err err = load_model(v);
     if (err) {
-        /* Our own failure, or no model that can be used. */
-        const bool ours =
-            err == VB_ECANCELLED || err == VB_ENOMEM || err == VB_EMISMATCH || err == VB_EINTERNAL;
-        vb_report_unknown(v->rep, VB_CHECK_MODEL_DIGEST,
-                          ours ? VB_REASON_UNFINISHED : VB_REASON_MISSING_MODEL, "%s",
+        vb_report_unknown(v->rep, VB_CHECK_MODEL_DIGEST, reason_of_model(err), "%s",
                           v->model_error.msg);
         return false;
     }
     if (one_of_many &&
         memcmp(v->model_sha256, v->r->request.model_sha256, sizeof v->model_sha256) != 0) {
-        char hex[VB_SHA256_HEX_BYTES];
-        vb_hex_encode(v->r->request.model_sha256, VB_SHA256_BYTES, hex);
-        vb_report_unknown(v->rep, VB_CHECK_MODEL_DIGEST, VB_REASON_MISSING_MODEL,
-                          "another model made it, %s", hex);
+        report_other_model(v, VB_CHECK_MODEL_DIGEST);
         return false;
     }
     return true;
 }
 
+/* Of many receipts all share one index of the vocabulary. */
+static vb_err index_vocabulary(vb_verification *v, vb_error *e) {
+    return !v->r->request.constraint.p || v->vocabulary
+               ? VB_OK
+               : vb_vocabulary_open(v->a.tokenizer, &v->vocabulary, e);
+}
+
 static void replay(vb_verification *v) {
     uint8_t seed[VB_POSITIONS_SEED_BYTES];
     vb_error e = {VB_OK, ""};
-    if (vb_random_bytes(seed, sizeof seed, &e)) {
+    if (vb_random_bytes(seed, sizeof seed, &e) || index_vocabulary(v, &e)) {
         vb_report_unknown(v->rep, VB_CHECK_TOKENS, VB_REASON_UNFINISHED, "%s", e.msg);
         return;
     }
@@ -158,6 +174,7 @@ static void replay(vb_verification *v) {
         .gguf = v->a.gguf,
         .tokenizer = v->a.tokenizer,
         .model = v->a.model,
+        .vocabulary = v->vocabulary,
         .model_sha256 = v->model_sha256,
         .prompt = v->expect.prompt,
         .batch_tokens = vb_app_batch(&v->a),
@@ -182,6 +199,34 @@ void vb_verification_receipt(vb_verification *v, const void *bytes, size_t n_byt
         replay(v); /* a refuted receipt needs none */
     }
     vb_report_finish(v->rep);
+}
+
+/* The file without its weights. */
+static vb_err load_vocabulary(vb_verification *v, vb_error *e) {
+    vb_err err = vb_model_file_open(v->a.model_path, &v->a.gguf, &v->a.file_ids, e);
+    if (err || (err = vb_tokenizer_open(v->a.gguf, &v->a.tokenizer, e))) {
+        return err;
+    }
+    return vb_app_model_digest(&v->a, v->rehash, v->model_sha256, e);
+}
+
+const vb_vocabulary *vb_verification_vocabulary(vb_verification *v) {
+    vb_error e = {VB_OK, ""};
+    if (!v->a.model_path) {
+        vb_report_unknown(v->rep, VB_CHECK_OPENING_DRAW, VB_REASON_MISSING_MODEL,
+                          "what the constraint allows depends on the model's vocabulary, and no "
+                          "model file was given (-m FILE)");
+        return NULL;
+    }
+    const vb_err err = load_vocabulary(v, &e);
+    if (err) {
+        vb_report_unknown(v->rep, VB_CHECK_OPENING_DRAW, reason_of_model(err), "%s", e.msg);
+    } else if (memcmp(v->model_sha256, v->r->request.model_sha256, sizeof v->model_sha256) != 0) {
+        report_other_model(v, VB_CHECK_OPENING_DRAW);
+    } else if (index_vocabulary(v, &e)) {
+        vb_report_unknown(v->rep, VB_CHECK_OPENING_DRAW, VB_REASON_UNFINISHED, "%s", e.msg);
+    }
+    return v->vocabulary;
 }
 
 void vb_verification_unreadable(vb_verification *v, vb_reason reason, const char *why) {

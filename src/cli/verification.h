@@ -38,6 +38,7 @@ typedef struct vb_verification {
     vb_err model_err;
     vb_error model_error;
     uint8_t model_sha256[VB_SHA256_BYTES];
+    vb_vocabulary *vocabulary; /* of the model, once a receipt with a constraint needed it */
     /* The last receipt that was verified; empty when it could not be read. */
     vb_receipt *r;
     vb_report *rep;
@@ -55,6 +56,10 @@ void vb_verification_end(vb_verification *v);
  * (missing-model) instead of being refuted. */
 void vb_verification_receipt(vb_verification *v, const void *bytes, size_t n_bytes,
                              bool one_of_many);
+
+/* The vocabulary of the model that v->r names, for an opening; the weights are not loaded. NULL,
+ * and check opening-draw says why, when it is not at hand. */
+const vb_vocabulary *vb_verification_vocabulary(vb_verification *v);
 
 /* The same for a file that could not be read. */
 void vb_verification_unreadable(vb_verification *v, vb_reason reason, const char *why);

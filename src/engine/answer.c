@@ -10,6 +10,7 @@
 typedef struct attempt {
     const vb_answer_options *o;
     vb_receipt *r;
+    const vb_grammar *grammar; /* of the request's constraint; NULL: it has none */
     vb_generation *g;
     /* The round, fetched by a thread of its own while the prompt is computed. */
     pthread_t thread;
@@ -206,7 +207,12 @@ static vb_err try_once(attempt *x, uint8_t hash[VB_SHA256_BYTES], vb_generate_st
     vb_generation_options g;
     /* What can be refused is refused before anything is committed to. */
     vb_err err = vb_receipt_generation(x->r, x->o->model, x->o->tokenizer, stops, &g, e);
-    if (err || (err = vb_generation_open(&g, &x->g, e))) {
+    if (err) {
+        return err;
+    }
+    g.grammar = x->grammar;
+    g.vocabulary = x->o->vocabulary;
+    if ((err = vb_generation_open(&g, &x->g, e))) {
         return err;
     }
     if (!x->o->key || !(err = make_commitment(x, e))) {
@@ -225,15 +231,22 @@ vb_err vb_answer(const vb_answer_options *o, vb_receipt *r, uint8_t hash[VB_SHA2
     VB_ASSERT(q->n_choices == 1 && r->prompt.has_tokens);
     VB_ASSERT(o->key ? o->ledger != NULL : q->mode == VB_MODE_FIXED && q->has_seed);
     VB_ASSERT(q->has_seed || (q->mode == VB_MODE_LOCAL ? o->chain != NULL : o->source != NULL));
-    attempt x = {.o = o, .r = r};
-    vb_err err = try_once(&x, hash, stats, e);
+    VB_ASSERT(!q->constraint.p || o->vocabulary);
+    vb_grammar *grammar;
+    vb_err err = vb_receipt_grammar(q, &grammar, e);
+    if (err) {
+        return err;
+    }
+    attempt x = {.o = o, .r = r, .grammar = grammar};
+    err = try_once(&x, hash, stats, e);
     if (err && x.beacon_failed && o->fall_back_to_local) {
         if (o->on_fallback) {
             o->on_fallback(o->user, e);
         }
         vb_receipt_fall_back(r);
-        attempt again = {.o = o, .r = r};
+        attempt again = {.o = o, .r = r, .grammar = grammar};
         err = try_once(&again, hash, stats, e);
     }
+    vb_grammar_close(grammar);
     return err;
 }

@@ -16,6 +16,7 @@
 typedef struct vb_answer_options {
     const vb_model *model;
     const vb_tokenizer *tokenizer;
+    const vb_vocabulary *vocabulary; /* the tokenizer's; for a request with a constraint */
     vb_workspace *workspace;
     vb_session *session;
     size_t batch_tokens;
@@ -45,9 +46,10 @@ typedef struct vb_answer_options {
 } vb_answer_options;
 
 /* r: prompt and request filled but for issued_at_ms, sequence, server_key and, for mode local,
- * beacon_id. The request has one choice. hash (may be NULL) receives verification_hash when there
- * is a key. On an error after the commitment an abort record has been made; when that failed too,
- * the message says so and the commitment stays open. */
+ * beacon_id. The request has one choice. A constraint that can not be kept to is refused before
+ * the commitment, with the errors of vb_receipt_grammar and vb_generation_open. hash (may be NULL)
+ * receives verification_hash when there is a key. On an error after the commitment an abort record
+ * has been made; when that failed too, the message says so and the commitment stays open. */
 VB_MUST_CHECK vb_err vb_answer(const vb_answer_options *o, vb_receipt *r,
                                uint8_t hash[VB_SHA256_BYTES], vb_generate_stats *stats,
                                vb_error *e);

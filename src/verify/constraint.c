@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "json/jcs.h"
 #include "json/json.h"
 
 struct vb_held {
@@ -14,19 +13,6 @@ struct vb_held {
     size_t n_vocab;
     uint64_t *allowed; /* [n_vocab] bits */
 };
-
-/* The constraint lies in the request, and that in the receipt. */
-static vb_err check_depth(json_t *constraint, vb_error *e) {
-    json_t *receipt = json_pack("{s:{s:O}}", "request", "constraint", constraint);
-    if (!receipt) {
-        return vb_fail(e, VB_ENOMEM, "constraint: no memory");
-    }
-    vb_buf bytes = vb_buf_make(VB_RECEIPT_BYTES_MAX);
-    const vb_err err = vb_jcs_append(receipt, &bytes, e);
-    vb_buf_free(&bytes);
-    json_decref(receipt);
-    return err ? vb_fail_in(e, err, "constraint, as part of a receipt") : VB_OK;
-}
 
 vb_err vb_receipt_grammar(const vb_receipt_request *q, vb_grammar **out, vb_error *e) {
     json_t *constraint;
@@ -38,11 +24,22 @@ vb_err vb_receipt_grammar(const vb_receipt_request *q, vb_grammar **out, vb_erro
     if (err) {
         return vb_fail_in(e, err, "constraint");
     }
-    if (!(err = check_depth(constraint, e))) {
-        err = vb_grammar_open(constraint, out, e);
-    }
+    err = vb_grammar_open(constraint, out, e);
     json_decref(constraint);
     return err;
+}
+
+void vb_report_constraint(vb_report *rep, vb_check_id id, vb_err err, const vb_error *e) {
+    switch (err) {
+    case VB_EFORMAT:
+    case VB_EINVAL:
+        /* No answer is given under what is no constraint, or what no text satisfies. */
+        vb_report_fail(rep, id, VB_REASON_PARAMETERS, "%s", e->msg);
+        break;
+    case VB_EUNSUPPORTED:
+    case VB_ELIMIT: vb_report_unknown(rep, id, VB_REASON_UNSUPPORTED_FORMAT, "%s", e->msg); break;
+    default: vb_report_unknown(rep, id, VB_REASON_UNFINISHED, "%s", e->msg); break;
+    }
 }
 
 vb_err vb_held_open(const vb_grammar *g, const vb_vocabulary *v, size_t n_vocab,

@@ -15,10 +15,15 @@
 #include "base/error.h"
 #include "grammar/grammar.h"
 #include "receipt/receipt.h"
+#include "verify/check.h"
 
 /* Compiles the request's constraint, for all its choices; *out is NULL when it has none. Errors as
- * vb_grammar_open's; VB_ELIMIT also when it is nested deeper than a receipt can hold. */
+ * vb_grammar_open's. */
 VB_MUST_CHECK vb_err vb_receipt_grammar(const vb_receipt_request *q, vb_grammar **out, vb_error *e);
+
+/* Records in a check what it means for the verdict that a receipt's constraint could not be
+ * compiled, or that answers can not be held to it: spec/receipt.md section 4, `tokens`. */
+void vb_report_constraint(vb_report *rep, vb_check_id id, vb_err err, const vb_error *e);
 
 typedef struct vb_held vb_held;
 

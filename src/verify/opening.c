@@ -5,6 +5,7 @@
 
 #include "arith/rows.h"
 #include "receipt/digests.h"
+#include "verify/constraint.h"
 
 /* What an opening says of its token, from the logits alone. */
 typedef struct numbers {
@@ -150,52 +151,112 @@ static void check_path(const vb_opening *o, const vb_receipt_output *out, vb_rep
     }
 }
 
-/* Draws again from the opened logits, after the output's tokens before them. */
-static vb_err draw(const vb_opening *o, const vb_receipt *r, const vb_receipt_prompt *prompt,
-                   vb_sampler *s, vb_choice *choice, vb_error *e) {
-    const vb_receipt_output *out = &r->outputs[o->choice];
-    uint8_t seed[VB_SHA256_BYTES];
-    vb_err err = vb_receipt_seed(r, o->choice, seed, e);
+/* A draw from the opened logits, after the output's tokens before them. */
+typedef struct redraw {
+    const vb_opening *o;
+    const vb_receipt *r;
+    const vb_receipt_prompt *prompt; /* NULL: none */
+    vb_sampler *sampler;
+    vb_grammar *grammar; /* of the request's constraint; NULL: it has none */
+    vb_held *held;
+    vb_report *rep;
+    vb_error e;
+} redraw;
+
+/* What the constraint of the request needs. False: the check is done. */
+static bool open_constraint(redraw *x, const vb_vocabulary *v) {
+    const vb_receipt_request *q = &x->r->request;
+    if (!q->constraint.p) {
+        return true;
+    }
+    if (!v) {
+        vb_report_unknown(x->rep, VB_CHECK_OPENING_DRAW, VB_REASON_MISSING_MODEL,
+                          "what the constraint allows depends on the vocabulary: the model's file "
+                          "must be given");
+        return false;
+    }
+    vb_err err = vb_receipt_grammar(q, &x->grammar, &x->e);
     if (!err) {
-        err = vb_sampler_begin(s, &r->request.sampling, prompt ? prompt->tokens : NULL,
-                               prompt ? prompt->n_tokens : 0, e);
+        err = vb_held_open(x->grammar, v, x->o->n_logits, q->stop_tokens, q->n_stop_tokens,
+                           &x->held, &x->e);
     }
+    if (err) {
+        vb_report_constraint(x->rep, VB_CHECK_OPENING_DRAW, err, &x->e);
+    }
+    return !err;
+}
+
+/* The output's tokens before the position. VB_EMISMATCH: the constraint does not allow one. */
+static vb_err follow(redraw *x) {
+    const vb_opening *o = x->o;
+    const uint32_t *tokens = x->r->outputs[o->choice].tokens;
+    vb_err err = VB_OK;
     for (size_t t = 0; t < o->position && !err; t++) {
-        if (out->tokens[t] >= o->n_logits) {
-            err = vb_fail(e, VB_EINVAL, "token %u at position %zu has none of the %zu logits",
-                          out->tokens[t], t, o->n_logits);
-        } else {
-            vb_sampler_accept(s, out->tokens[t]);
+        if (tokens[t] >= o->n_logits) {
+            return vb_fail(&x->e, VB_EINVAL, "token %u at position %zu has none of the %zu logits",
+                           tokens[t], t, o->n_logits);
         }
+        if (x->held && (err = vb_held_accept(x->held, tokens[t], &x->e))) {
+            return vb_fail_in(&x->e, err, "position %zu", t);
+        }
+        vb_sampler_accept(x->sampler, tokens[t]);
     }
-    return err ? err : vb_sampler_draw(s, o->logits, vb_draw_number(seed, o->position), choice, e);
+    return err;
+}
+
+static vb_err draw(redraw *x, const vb_kernels *k, vb_choice *choice) {
+    const vb_opening *o = x->o;
+    const vb_receipt_prompt *p = x->prompt;
+    const uint64_t *allowed = NULL;
+    uint8_t seed[VB_SHA256_BYTES];
+    vb_err err;
+    if ((err = vb_sampler_open(k, o->n_logits, &x->sampler, &x->e)) ||
+        (err = vb_receipt_seed(x->r, o->choice, seed, &x->e)) ||
+        (err = vb_sampler_begin(x->sampler, &x->r->request.sampling, p ? p->tokens : NULL,
+                                p ? p->n_tokens : 0, &x->e)) ||
+        (err = follow(x)) || (x->held && (err = vb_held_mask(x->held, &allowed, &x->e)))) {
+        return err;
+    }
+    return vb_sampler_draw_among(x->sampler, o->logits, allowed, vb_draw_number(seed, o->position),
+                                 choice, &x->e);
+}
+
+static void compare_draw(redraw *x, const vb_kernels *k) {
+    vb_choice choice;
+    const vb_err err = draw(x, k, &choice);
+    if (err == VB_EMISMATCH) {
+        vb_report_fail(x->rep, VB_CHECK_OPENING_DRAW, VB_REASON_TOKEN, "%s", x->e.msg);
+    } else if (err == VB_EINVAL || err == VB_ELIMIT || err == VB_ENONFINITE) {
+        /* No answer is drawn with such parameters, or from such logits. */
+        vb_report_fail(x->rep, VB_CHECK_OPENING_DRAW, VB_REASON_PARAMETERS, "%s", x->e.msg);
+    } else if (err) {
+        vb_report_unknown(x->rep, VB_CHECK_OPENING_DRAW, VB_REASON_UNFINISHED, "%s", x->e.msg);
+    } else if (choice.token != x->o->token) {
+        vb_report_fail(x->rep, VB_CHECK_OPENING_DRAW, VB_REASON_TOKEN,
+                       "the draw from these logits gives token %u", choice.token);
+    } else {
+        vb_report_pass(x->rep, VB_CHECK_OPENING_DRAW, NULL, "the draw from %s gives it",
+                       x->held ? "those of these logits that the constraint allows"
+                               : "these logits");
+    }
 }
 
 static void check_draw(const vb_opening *o, const vb_receipt *r,
-                       const vb_receipt_prompt *prompt_apart, const vb_kernels *k, vb_report *rep) {
-    const vb_receipt_prompt *prompt = r->prompt.has_tokens ? &r->prompt : prompt_apart;
-    if (!prompt && r->request.sampling.repetition_penalty != 1.0f) {
+                       const vb_receipt_prompt *prompt_apart, const vb_vocabulary *v,
+                       const vb_kernels *k, vb_report *rep) {
+    redraw x = {
+        .o = o, .r = r, .prompt = r->prompt.has_tokens ? &r->prompt : prompt_apart, .rep = rep};
+    if (!x.prompt && r->request.sampling.repetition_penalty != 1.0f) {
         vb_report_unknown(rep, VB_CHECK_OPENING_DRAW, VB_REASON_MISSING_PROMPT,
                           "the repetition penalty counts the prompt, which must be given apart");
         return;
     }
-    vb_error e = {0};
-    vb_choice choice;
-    vb_sampler *s = NULL;
-    vb_err err = vb_sampler_open(k, o->n_logits, &s, &e);
-    err = err ? err : draw(o, r, prompt, s, &choice, &e);
-    vb_sampler_close(s);
-    if (err == VB_EINVAL || err == VB_ELIMIT || err == VB_ENONFINITE) {
-        /* No answer is drawn with such parameters, or from such logits. */
-        vb_report_fail(rep, VB_CHECK_OPENING_DRAW, VB_REASON_PARAMETERS, "%s", e.msg);
-    } else if (err) {
-        vb_report_unknown(rep, VB_CHECK_OPENING_DRAW, VB_REASON_UNFINISHED, "%s", e.msg);
-    } else if (choice.token != o->token) {
-        vb_report_fail(rep, VB_CHECK_OPENING_DRAW, VB_REASON_TOKEN,
-                       "the draw from these logits gives token %u", choice.token);
-    } else {
-        vb_report_pass(rep, VB_CHECK_OPENING_DRAW, NULL, "the draw from these logits gives it");
+    if (open_constraint(&x, v)) {
+        compare_draw(&x, k);
     }
+    vb_sampler_close(x.sampler);
+    vb_held_close(x.held);
+    vb_grammar_close(x.grammar);
 }
 
 static void check_numbers(const vb_opening *o, vb_report *rep) {
@@ -221,11 +282,12 @@ static void check_numbers(const vb_opening *o, vb_report *rep) {
 }
 
 void vb_opening_check(const vb_opening *o, const vb_receipt *r,
-                      const vb_receipt_prompt *prompt_apart, const vb_kernels *k, vb_report *rep) {
+                      const vb_receipt_prompt *prompt_apart, const vb_vocabulary *v,
+                      const vb_kernels *k, vb_report *rep) {
     check_receipt(o, r, rep);
     if (check_token(o, r, rep)) {
         check_path(o, &r->outputs[o->choice], rep);
-        check_draw(o, r, prompt_apart, k, rep);
+        check_draw(o, r, prompt_apart, v, k, rep);
         check_numbers(o, rep);
     }
 }

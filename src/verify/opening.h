@@ -9,6 +9,7 @@
 #ifndef VB_VERIFY_OPENING_H
 #define VB_VERIFY_OPENING_H
 
+#include "grammar/grammar.h"
 #include "kernels/kernels.h"
 #include "receipt/opening.h"
 #include "receipt/receipt.h"
@@ -29,8 +30,10 @@ VB_MUST_CHECK vb_err vb_opening_make(const vb_receipt *r,
 bool vb_opening_read(const void *bytes, size_t n_bytes, vb_opening *o, vb_report *rep);
 
 /* Adds the other checks of an opening. r was read by vb_check_receipt; prompt_apart is what
- * vb_expect.prompt was (NULL: none). */
+ * vb_expect.prompt was (NULL: none). A receipt with a constraint needs v, the vocabulary of the
+ * model that it names (NULL: not at hand). */
 void vb_opening_check(const vb_opening *o, const vb_receipt *r,
-                      const vb_receipt_prompt *prompt_apart, const vb_kernels *k, vb_report *rep);
+                      const vb_receipt_prompt *prompt_apart, const vb_vocabulary *v,
+                      const vb_kernels *k, vb_report *rep);
 
 #endif

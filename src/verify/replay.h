@@ -13,6 +13,7 @@
 #define VB_VERIFY_REPLAY_H
 
 #include "gguf/gguf.h"
+#include "grammar/grammar.h"
 #include "model/model.h"
 #include "receipt/receipt.h"
 #include "tokenizer/tokenizer.h"
@@ -27,6 +28,8 @@ typedef struct vb_replay_options {
     const vb_gguf *gguf;
     const vb_tokenizer *tokenizer;
     const vb_model *model;
+    const vb_vocabulary *vocabulary; /* the tokenizer's, for receipts with a constraint; NULL: it is
+                                      * indexed for each of them */
     const uint8_t *model_sha256;     /* [32]: of the file that was loaded */
     const vb_receipt_prompt *prompt; /* a private receipt's, given apart; NULL: none */
     size_t batch_tokens;             /* 1 .. VB_BATCH_TOKENS_MAX */

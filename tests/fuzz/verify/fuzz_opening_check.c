@@ -100,7 +100,7 @@ static void check(const void *bytes, size_t n) {
     require(vb_check_receipt(receipt_bytes.data, receipt_bytes.len, NULL, &r, &rep));
     const bool read = vb_opening_read(bytes, n, &o, &rep);
     if (read) {
-        vb_opening_check(&o, &r, NULL, kernels, &rep);
+        vb_opening_check(&o, &r, NULL, NULL, kernels, &rep);
         vb_opening_free(&o);
     }
     vb_report_finish(&rep);

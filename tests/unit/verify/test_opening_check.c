@@ -89,7 +89,7 @@ static vb_verdict check_with(const vb_opening *o, const vb_receipt *r,
     vb_report_begin(&rep, VB_LEVEL_OPENING);
     assert_true(vb_check_receipt(bytes.data, bytes.len, &x, &parsed, &rep));
     assert_true(vb_opening_read(opened.data, opened.len, &read, &rep));
-    vb_opening_check(&read, &parsed, apart, kernels, &rep);
+    vb_opening_check(&read, &parsed, apart, NULL, kernels, &rep);
     vb_report_finish(&rep);
     vb_opening_free(&read);
     vb_receipt_free(&parsed);
