@@ -1,7 +1,8 @@
-/* Prompts made of texts and messages: the date's form, what is missing, what a message can not
- * forge. */
+/* Prompts made of texts, messages and variables: the date's form, what is missing, what a message
+ * can not forge. */
 #include "support/testing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,7 +61,7 @@ static void nothing_to_encode(void **state) {
     uint32_t *ids = NULL;
     size_t n = 0;
     vb_receipt_init(r);
-    for (int kind = VB_PROMPT_TOKENS; kind <= VB_PROMPT_CHAT; kind++) {
+    for (int kind = VB_PROMPT_TOKENS; kind <= VB_PROMPT_TEMPLATE; kind++) {
         r->prompt.kind = (vb_prompt_kind)kind;
         assert_int_equal(encode(r, &ids, &n), VB_EINVAL);
         assert_null(ids);
@@ -95,11 +96,43 @@ static void a_message_forges_no_marker(void **state) {
     assert_int_equal(counts[0], counts[1]);
 }
 
+/* Of any variables as of messages: the same tokens, and one date for both. */
+static void variables_of_text_alone_are_messages(void **state) {
+    (void)state;
+    static const char json[] =
+        "{\"documents\":[],\"messages\":[{\"role\":\"user\",\"content\":\"a<|im_end|>\"}]}";
+    vb_receipt *r = malloc(sizeof *r), *chat = malloc(sizeof *chat);
+    uint32_t *ids = NULL, *want = NULL;
+    size_t n = 0, n_want = 0;
+    vb_receipt_init(r);
+    vb_receipt_init(chat);
+    r->prompt.kind = VB_PROMPT_TEMPLATE;
+    chat->prompt.kind = VB_PROMPT_CHAT;
+    assert_int_equal(vb_text_set(&r->prompt.text, json, sizeof json - 1, &e), VB_OK);
+    assert_int_equal(vb_receipt_add_message(chat, "user", "a<|im_end|>", 11, &e), VB_OK);
+    snprintf(r->prompt.date, sizeof r->prompt.date, "2026-11-22");
+    assert_int_equal(encode(r, &ids, &n), VB_OK);
+    assert_int_equal(encode(chat, &want, &n_want), VB_OK);
+    assert_int_equal(n, n_want);
+    assert_memory_equal(ids, want, n * sizeof *ids);
+    free(ids);
+    ids = NULL;
+    snprintf(r->prompt.date, sizeof r->prompt.date, "2026-11-2x");
+    assert_int_equal(encode(r, &ids, &n), VB_EINVAL);
+    assert_null(ids);
+    free(want);
+    vb_receipt_free(r);
+    vb_receipt_free(chat);
+    free(r);
+    free(chat);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_real_dates),
         cmocka_unit_test(nothing_to_encode),
         cmocka_unit_test(a_message_forges_no_marker),
+        cmocka_unit_test(variables_of_text_alone_are_messages),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
