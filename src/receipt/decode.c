@@ -113,21 +113,25 @@ static vb_err read_request_beacon(const vb_fields *request, vb_receipt_request *
     return f.err;
 }
 
-/* Any object: what it means is for whoever draws under it. */
+/* Any object, kept in canonical form: what it means is for whoever draws under it. */
 static void read_constraint(vb_fields *f, vb_text *out) {
     const json_t *v = vb_field(f, "constraint");
-    if (json_is_object(v)) {
-        vb_buf text = vb_buf_make(VB_CONSTRAINT_BYTES_MAX);
-        const vb_err err = vb_jcs_append(v, &text, NULL);
-        if (err == VB_ELIMIT) {
-            vb_field_fail(f, VB_EFORMAT, "constraint", "expected at most %u bytes",
-                          VB_CONSTRAINT_BYTES_MAX);
-        } else if (err || vb_text_set(out, (const char *)text.data, text.len, NULL)) {
-            vb_field_fail(f, VB_ENOMEM, "constraint", "no memory");
-        }
-        vb_buf_free(&text);
-    } else if (v && !json_is_null(v)) {
+    if (!v || json_is_null(v)) {
+        return;
+    }
+    if (!json_is_object(v)) {
         vb_field_fail(f, VB_EFORMAT, "constraint", "expected null or an object");
+        return;
+    }
+    vb_buf text = vb_buf_make(VB_CONSTRAINT_BYTES_MAX);
+    vb_err err = vb_jcs_append(v, &text, NULL);
+    if (!err) {
+        err = vb_text_set(out, (const char *)text.data, text.len, NULL);
+    }
+    vb_buf_free(&text);
+    if (err) {
+        vb_field_fail(f, err, "constraint", "can not be kept: at most %u bytes",
+                      VB_CONSTRAINT_BYTES_MAX);
     }
 }
 

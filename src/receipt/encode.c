@@ -68,13 +68,58 @@ static json_t *stop(vb_build *b, const vb_receipt_request *q) {
     return o;
 }
 
+/* Arrays and objects in one another, value itself counted; at most VB_JSON_DEPTH_MAX in what the
+ * strict reader has passed. */
+static unsigned nesting(const json_t *value) {
+    unsigned deepest = 0;
+    if (!json_is_object(value) && !json_is_array(value)) {
+        return 0;
+    }
+    json_t *v = (json_t *)(uintptr_t)value; /* iteration changes nothing */
+    for (void *it = json_object_iter(v); it; it = json_object_iter_next(v, it)) {
+        const unsigned n = nesting(json_object_iter_value(it));
+        deepest = n > deepest ? n : deepest;
+    }
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        const unsigned n = nesting(json_array_get(v, i));
+        deepest = n > deepest ? n : deepest;
+    }
+    return deepest + 1;
+}
+
+/* A request is committed to before there is a record of it for the decoder to read back: a
+ * constraint that no reader would take must not get so far. */
+static vb_err parse_constraint(const vb_text *text, json_t **out, vb_error *e) {
+    json_t *o = NULL;
+    if (text->len > VB_CONSTRAINT_BYTES_MAX) {
+        return vb_fail(e, VB_ELIMIT, "request.constraint: %zu bytes; at most %u", text->len,
+                       VB_CONSTRAINT_BYTES_MAX);
+    }
+    vb_err err = vb_json_parse(text->p, text->len, &o, e);
+    if (err) {
+        return vb_fail_in(e, err, "request.constraint");
+    }
+    if (!json_is_object(o)) {
+        err = vb_fail(e, VB_EFORMAT, "request.constraint: expected an object");
+    } else if (nesting(o) > VB_CONSTRAINT_DEPTH_MAX) {
+        err = vb_fail(e, VB_ELIMIT, "request.constraint: nested deeper than %u",
+                      VB_CONSTRAINT_DEPTH_MAX);
+    }
+    if (err) {
+        json_decref(o);
+        return err;
+    }
+    *out = o;
+    return VB_OK;
+}
+
 static json_t *constraint(vb_build *b, const vb_text *text) {
     json_t *o = NULL;
     if (!text->p) {
         return json_null();
     }
-    if (!b->err && (b->err = vb_json_parse(text->p, text->len, &o, b->e))) {
-        vb_fail_in(b->e, b->err, "request.constraint");
+    if (!b->err) {
+        b->err = parse_constraint(text, &o, b->e);
     }
     return o;
 }

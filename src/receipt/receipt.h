@@ -27,6 +27,8 @@
 #define VB_RECEIPT_MEDIA_TYPE "application/vnd.verbatim.receipt+json"
 #define VB_ARITHMETIC "verbatim-arith/1"
 #define VB_ISSUED_AT_MS_MAX 253402300799999u /* the end of the year 9999 */
+/* A constraint's own nesting: it stands in a request, which stands in a receipt. */
+#define VB_CONSTRAINT_DEPTH_MAX (VB_JSON_DEPTH_MAX - 2)
 
 typedef enum vb_prompt_kind {
     VB_PROMPT_TOKENS = 1, /* token ids given by the client; nothing more to check */
@@ -131,11 +133,12 @@ VB_MUST_CHECK vb_err vb_receipt_set_prompt_tokens(vb_receipt *r, const uint32_t 
                                                   vb_error *e);
 VB_MUST_CHECK vb_err vb_receipt_add_message(vb_receipt *r, const char *role, const char *content,
                                             size_t n_bytes, vb_error *e);
-/* Drops text, messages and tokens; their digest stays. */
+/* Drops text, messages and tokens; their digest stays, and all of the request: its constraint is
+ * hashed as it stands. */
 void vb_receipt_make_private(vb_receipt *r);
 
 /* Sets request.server_key, commitment and commitment_signature. Only the request is read: this
- * comes before any randomness. */
+ * comes before any randomness. Errors as vb_request_encode's. */
 VB_MUST_CHECK vb_err vb_commitment_make(vb_receipt *r, const vb_ed25519_key *key, vb_error *e);
 
 /* The answer's id, which follows from its commitment: "vr-" and C's first 24 hex digits. */
@@ -172,7 +175,8 @@ VB_MUST_CHECK vb_err vb_receipt_encode(const vb_receipt *r, vb_buf *out, vb_erro
 VB_MUST_CHECK vb_err vb_receipt_decode(const void *bytes, size_t n_bytes, vb_receipt *out,
                                        vb_error *e);
 
-/* Appends the canonical JSON of the request alone: what C hashes. */
+/* Appends the canonical JSON of the request alone: what C hashes. A constraint that
+ * vb_receipt_decode would refuse is refused already here, with VB_EFORMAT or VB_ELIMIT. */
 VB_MUST_CHECK vb_err vb_request_encode(const vb_receipt_request *q, vb_buf *out, vb_error *e);
 
 VB_MUST_CHECK vb_err vb_receipt_commitment(const vb_receipt *r, uint8_t out[VB_SHA256_BYTES],

@@ -7,6 +7,7 @@ from .strict import BadForm, decimal, hexadecimal, integer, members, name, real,
 
 ID_MAX = 2**20 - 1
 TOKENS_MAX = 2**22
+CONSTRAINT_BYTES_MAX = 2**18
 KIND_MAX = 15  # bytes of a mode or a kind of prompt that another version may define
 F32_MIN = 2.0**-149
 F32_MAX = 2.0**128 - 2.0**104
@@ -72,16 +73,20 @@ def _request_beacon(value, seed):
         raise BadForm("the table of modes has no such combination")
 
 
+def _constraint(value):
+    """Any object: what it means is not for who reads it."""
+    if not isinstance(value, dict) or len(strict.canonical(value)) > CONSTRAINT_BYTES_MAX:
+        raise BadForm("neither null nor an object of at most 2^18 bytes")
+
+
 def _request(value):
     (arithmetic, model, prompt, prompt_tokens, sampling, max_tokens, ctx_tokens, choices, stop, constraint, nonce,
      beacon, seed, issued, sequence, key) = members(
         value, "arithmetic", "model_sha256", "prompt_sha256", "prompt_tokens", "sampling", "max_tokens", "ctx_tokens",
         "choices", "stop", "constraint", "nonce", "beacon", "seed", "issued_at_ms", "sequence", "server_key")
     name(arithmetic, 1)
-    if isinstance(constraint, dict):
-        raise Unsupported("a constraint")
     if constraint is not None:
-        raise BadForm("neither null nor an object")
+        _constraint(constraint)
     for digest in (model, prompt, key):
         hexadecimal(digest, 32)
     for count in (prompt_tokens, max_tokens, ctx_tokens):
@@ -103,24 +108,28 @@ def _message(value):
     name(role, 1)
 
 
+# Which of text, messages and the template's digest a kind of prompt has.
+_KINDS = {"tokens": (), "text": ("text",), "chat": ("messages", "template"), "template": ("text", "template")}
+
+
 def _prompt(value):
     kind, tokens, words, messages, template, date = members(
         value, "kind", "tokens", "text", "messages", "template_sha256", "date")
-    if name(kind, 1, KIND_MAX) not in ("tokens", "text", "chat"):
+    if name(kind, 1, KIND_MAX) not in _KINDS:
         raise Unsupported("the kind of prompt")
     if tokens is not None:
         _ids(tokens)
-    public = tokens is not None
-    if (words is not None) != (kind == "text" and public) or (messages is not None) != (kind == "chat" and public):
-        raise BadForm("text or messages where there are none, or none where there are some")
+    for source, found in (("text", words), ("messages", messages)):
+        if (found is not None) != (source in _KINDS[kind] and tokens is not None):
+            raise BadForm("text or messages where there are none, or none where there are some")
     if words is not None:
         text(words)
     for m in strict.array(messages, 1, 65536) if messages is not None else []:
         _message(m)
-    if kind != "chat" and (template is not None or date is not None):
-        raise BadForm("a template without a chat")
-    if kind == "chat":
+    if "template" in _KINDS[kind]:
         hexadecimal(template, 32)
+    elif template is not None or date is not None:
+        raise BadForm("a template that the prompt does not go through")
     if date is not None and not (isinstance(date, str) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", date)):
         raise BadForm("not a date")
 
@@ -152,9 +161,10 @@ def _output(value):
 
 
 def _integers_elsewhere(r):
-    """Only the reals of request.sampling may be numbers that are not integers."""
+    """Only the reals of request.sampling and the numbers of a constraint may be no integers."""
     outside = {k: v for k, v in r.items() if k != "request"}
-    strict.only_integers([outside, {k: v for k, v in r["request"].items() if k != "sampling"}])
+    strict.only_integers([outside, {k: v for k, v in r["request"].items() if k not in ("sampling", "constraint")}])
+    strict.binary64(r["request"]["constraint"])
 
 
 def read(raw):

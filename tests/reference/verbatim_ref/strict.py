@@ -21,6 +21,8 @@ def _object(pairs):
     out = dict(pairs)
     if len(out) != len(pairs):
         raise BadForm("a member occurs twice")
+    if any("\0" in k for k in out):
+        raise BadForm("U+0000 in the name of a member")
     return out
 
 
@@ -137,14 +139,27 @@ def ascending(values):
     return values
 
 
-def only_integers(value):
-    """Refuses a number that is not an integer of magnitude at most 2^53, anywhere inside."""
+def _scalars(value):
+    """Every value inside that holds no others."""
     pending = [value]
     while pending:
         v = pending.pop()
         if isinstance(v, (dict, list)):
             pending.extend(v.values() if isinstance(v, dict) else v)
-        elif isinstance(v, float):
+        else:
+            yield v
+
+
+def only_integers(value):
+    """Refuses a number that is not an integer of magnitude at most 2^53, anywhere inside."""
+    for v in _scalars(value):
+        if isinstance(v, float):
             raise BadForm("a number that is not an integer")
-        elif type(v) is int:
+        if type(v) is int:
             integer(v, -EXACT_MAX, EXACT_MAX)
+
+
+def binary64(value):
+    """Refuses a number that is written as an integer beyond 2^53, anywhere inside."""
+    if any(type(v) in (int, float) and EXACT_MAX < abs(v) < 1e21 for v in _scalars(value)):
+        raise BadForm("an integer beyond 2^53")

@@ -90,7 +90,8 @@ static size_t check_file(const char *file) {
 static void each_has_its_verdict(void **state) {
     (void)state;
     const size_t bad = check_file("valid.json") + check_file("invalid.json") +
-                       check_file("unreadable.json") + check_file("proofs.json");
+                       check_file("unreadable.json") + check_file("proofs.json") +
+                       check_file("constraints.json");
     assert_int_equal(bad, 0);
 }
 

@@ -14,6 +14,7 @@ from receipts import (
     output,
     private,
     prompt_chat,
+    prompt_template,
     prompt_text,
     prompt_tokens,
     seal,
@@ -110,7 +111,7 @@ def _leaves(value, path=()):
 def _types(base):
     for path, value in _leaves(base):
         for name, new in _other_types(value):
-            if new is None and _nullable(path) or path == ("request", "constraint") and new == {}:
+            if new is None and _nullable(path):
                 continue
             yield _reshaped(f"{_dotted(path)} is {name}", changed(base, (path, new)), path)
 
@@ -261,6 +262,13 @@ def _mode_shapes(world):
     yield _reshaped("a round where no beacon was asked for", {**seal(draft()), "beacon": b.round()})
 
 
+_TEMPLATE = [
+    ("text", {"messages": [{"role": "user"}]}, [], 1),
+    ("template_sha256", "", "AB" * 32),
+    ("date", "", "2025-11-2", 20251122),
+]
+
+
 def _prompt_shapes():
     """Every form of a prompt with one member as another form has it."""
     other = {
@@ -275,22 +283,31 @@ def _prompt_shapes():
         "text": prompt_text(),
         "chat": prompt_chat(),
         "chat with date": prompt_chat("2025-11-22"),
+        "template": prompt_template(),
+        "template with date": prompt_template("2025-11-22"),
     }
     forms.update({f"private {k}": private(p) for k, p in forms.items()})
     for name, prompt in forms.items():
         for member, value in other.items():
-            if "chat" in name and member == "date" or name.endswith("tokens") and member == "tokens":
+            has_date = "chat" in name or "template" in name
+            if has_date and member == "date" or name.endswith("tokens") and member == "tokens":
                 continue
             new = {**prompt, member: value if prompt[member] is None else None}
             yield _reshaped(f"prompt: {name}, with {member} turned over", changed(draft(), (("prompt",), new)))
+    for name, kind in itertools.permutations(("tokens", "text", "chat", "template"), 2):
+        new = {**forms[name], "kind": kind}
+        yield _reshaped(f"prompt: {name}, called {kind}", changed(draft(), (("prompt",), new)))
+    for member, *values in _TEMPLATE:
+        for v in values:
+            new = {**forms["template"], member: v}
+            yield _reshaped(f"prompt: template, with {member} {json.dumps(v)}", changed(draft(), (("prompt",), new)))
 
 
 def _unsupported(base):
     for path, values in (
         (("format",), ("verbatim.receipt/2", "verbatim.receipt/", "verbatim.receipt/10", "verbatim.receipt/01")),
         (("request", "beacon", "mode"), ("Next", "n", "latest ", "n" * 15)),
-        (("prompt", "kind"), ("Chat", "k", "k" * 15)),
-        (("request", "constraint"), ({}, {"type": "json_object"})),
+        (("prompt", "kind"), ("Chat", "Template", "k", "k" * 15)),
     ):
         for v in values:
             yield case(
@@ -444,6 +461,7 @@ def _proofs(world):
         ("a great integer with an exponent", 1e300),
     ):
         yield case(f"proof: {name}", with_proof({"a": v}), *BAD)
+    yield case("proof: U+0000 in a name", with_proof({"a\0b": 1}), *BAD)
     names = with_proof({"\U0001f600": 1, "\ufb33": 2})
     yield case("proof: members in the order of UTF-16", names, *unknown)
     text = canonical(names).decode()

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes spec/vectors/receipts/{valid,unreadable,invalid,proofs}.json: receipts with the verdict that
+"""Writes spec/vectors/receipts/{valid,unreadable,invalid,proofs,constraints}.json: receipts with the verdict that
 spec/receipt.md gives each of them at level `receipt`. The verdicts stand beside the construction of each
 case and are not asked of any implementation.
 
@@ -13,6 +13,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "reference"))
 
+import constraints  # noqa: E402
 import forged_rounds  # noqa: E402
 import forgeries  # noqa: E402
 import forms  # noqa: E402
@@ -43,6 +44,7 @@ def main():
     write(os.path.join(folder, "unreadable.json"), forms.cases(world))
     write(os.path.join(folder, "invalid.json"), [*forgeries.cases(world), *forged_rounds.rules(world)])
     write(os.path.join(folder, "proofs.json"), forged_rounds.proofs(world))
+    write(os.path.join(folder, "constraints.json"), constraints.cases(world))
 
 
 if __name__ == "__main__":

@@ -66,6 +66,19 @@ def prompt_chat(date=None):
     }
 
 
+VARIABLES = '{"messages":[{"role":"user","content":"Hi"}],"tools":[],"a": 1.0}'
+
+
+def prompt_template(date=None, text=VARIABLES):
+    return {
+        **prompt_tokens(),
+        "kind": "template",
+        "text": text,
+        "date": date,
+        "template_sha256": sha256(b"verbatim.template.v1\n{{ messages }}").hex(),
+    }
+
+
 def private(prompt):
     return {**prompt, "messages": None, "text": None, "tokens": None}
 

@@ -1,6 +1,19 @@
 """Receipts as honest servers make them, and the far ends of every range that section 3 allows."""
 
-from receipts import OTHER_SEED, T, case, changed, draft, output, private, prompt_chat, prompt_text, seal, sealed
+from receipts import (
+    OTHER_SEED,
+    T,
+    case,
+    changed,
+    draft,
+    output,
+    private,
+    prompt_chat,
+    prompt_template,
+    prompt_text,
+    seal,
+    sealed,
+)
 
 GOOD = "VERIFIED"
 
@@ -20,6 +33,12 @@ def _prompts():
         ("text with U+0000", prompt_text("a\0")),
         ("chat", prompt_chat()),
         ("chat with a date", prompt_chat("2025-11-22")),
+        ("template", prompt_template()),
+        ("template with a date", prompt_template("2025-11-22")),
+        # What the text says is a question for level `full`.
+        ("template, of an empty text", prompt_template(text="")),
+        ("template, of a text that is no object", prompt_template(text="[]")),
+        ("template, of text with U+0000", prompt_template(text='{"messages":\0}')),
     ):
         yield case(f"prompt: {name}", seal(changed(r, (["prompt"], prompt))), GOOD)
         if "," in name or "U+" in name:
