@@ -286,13 +286,14 @@ bool vb_log_close(uint32_t wait_ms) {
     }
     const bool ended = w->ended;
     const bool complete = ended && !w->untold;
-    w->abandoned = !ended;
+    if (!ended) {
+        pthread_detach(w->thread); /* frees w, once it gets the lock */
+        w->abandoned = true;
+    }
     pthread_mutex_unlock(&log_lock);
     if (ended) {
         pthread_join(w->thread, NULL);
         free_writer(w);
-    } else {
-        pthread_detach(w->thread);
     }
     return complete;
 }
