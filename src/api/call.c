@@ -82,13 +82,27 @@ static bool is_call(const json_t *o, const char *arguments) {
            (!type || (json_is_string(type) && strcmp(json_string_value(type), "function") == 0));
 }
 
+/* VB_EFORMAT for what is no JSON; else *o is for the caller to give back. */
+static vb_err parse(vb_str text, json_t **o) {
+    size_t values = VB_API_VALUES_MAX;
+    const vb_err err = vb_api_parse(text.p, text.len, VB_API_TOOL_CALL_BYTES_MAX, &values, o, NULL);
+    return !err || err == VB_ENOMEM ? err : VB_EFORMAT;
+}
+
+vb_err vb_call_check_arguments(vb_str text) {
+    json_t *o = NULL;
+    const vb_err err = parse(text, &o);
+    const bool good = json_is_object(o);
+    json_decref(o);
+    return err ? err : good ? VB_OK : VB_EFORMAT;
+}
+
 vb_err vb_call_read(vb_str text, const char *arguments, vb_call *out) {
     json_t *o = NULL;
-    size_t values = VB_API_VALUES_MAX;
     vb_call call;
-    vb_err err = vb_api_parse(text.p, text.len, VB_API_TOOL_CALL_BYTES_MAX, &values, &o, NULL);
+    const vb_err err = parse(text, &o);
     if (err) {
-        return err == VB_ENOMEM ? err : VB_EFORMAT;
+        return err;
     }
     const bool good = is_call(o, arguments) && find_member(text, "name", &call.name) &&
                       find_member(text, arguments, &call.arguments) &&

@@ -21,6 +21,9 @@ typedef struct vb_call {
  * else; VB_ENOMEM. */
 VB_MUST_CHECK vb_err vb_call_read(vb_str text, const char *arguments, vb_call *out);
 
+/* The same for text that must be the arguments alone: one JSON object. */
+VB_MUST_CHECK vb_err vb_call_check_arguments(vb_str text);
+
 /* Follows JSON byte by byte, far enough to know where an object ends. Zeroed: before it. */
 typedef struct vb_call_edge {
     bool in_string, escaped;

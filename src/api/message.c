@@ -19,7 +19,8 @@ typedef enum state {
     THOUGHT,   /* white space after </think> */
     CONTENT,   /* held: white space and a part of <tool_call> */
     CALLING,   /* held: from the white space before <tool_call> on */
-    BARE       /* Llama 3: held: the whole content */
+    BARE,      /* Llama 3: held: the whole content */
+    WHOLE      /* held: all of the text, of which a constraint says what it is */
 } state;
 
 struct vb_message_parser {
@@ -202,6 +203,14 @@ static vb_err step_content(vb_message_parser *m, char c) {
     return err;
 }
 
+const char *vb_tool_form_arguments(vb_tool_form form) {
+    return form == VB_TOOL_FORM_LLAMA3 ? "parameters" : "arguments";
+}
+
+static size_t calls_max(const vb_message_parser *m) {
+    return m->options.one_call ? 1 : VB_API_TOOL_CALLS_MAX;
+}
+
 static void give_call(vb_message_parser *m, vb_str raw, const vb_call *call) {
     give(m, m->text.len);
     const vb_message_event event = {.kind = VB_MESSAGE_CALL,
@@ -220,9 +229,10 @@ static vb_err finish_call(vb_message_parser *m, size_t n_close) {
     const size_t n = m->held.len - m->quiet, n_open = strlen(call_open);
     vb_call call;
     m->state = CONTENT;
-    vb_err err = m->n_calls == VB_API_TOOL_CALLS_MAX
+    vb_err err = m->n_calls == calls_max(m)
                      ? VB_EFORMAT
-                     : vb_call_read((vb_str){p + n_open, n - n_open - n_close}, "arguments", &call);
+                     : vb_call_read((vb_str){p + n_open, n - n_open - n_close},
+                                    vb_tool_form_arguments(VB_TOOL_FORM_HERMES), &call);
     if (err == VB_EFORMAT) {
         return release_all(m, VB_MESSAGE_CONTENT);
     }
@@ -340,7 +350,8 @@ static vb_err read_bare(const vb_message_parser *m, bare_call calls[VB_API_TOOL_
             at++;
         }
         c->to = at += at < end;
-        vb_err err = vb_call_read((vb_str){p + c->from, c->to - c->from}, "parameters", &c->call);
+        vb_err err = vb_call_read((vb_str){p + c->from, c->to - c->from},
+                                  vb_tool_form_arguments(VB_TOOL_FORM_LLAMA3), &c->call);
         if (err) {
             return err;
         }
@@ -361,15 +372,58 @@ static vb_err finish_bare(vb_message_parser *m) {
     if (err) {
         return err == VB_EFORMAT ? release_all(m, VB_MESSAGE_CONTENT) : err;
     }
-    for (size_t i = 0; i < n_calls; i++) {
+    for (size_t i = 0; i < n_calls && i < calls_max(m); i++) {
         if ((err = put(m, VB_MESSAGE_MARKUP, p + at, calls[i].from - at))) {
             return err;
         }
         at = calls[i].to;
         give_call(m, (vb_str){p + calls[i].from, at - calls[i].from}, &calls[i].call);
     }
-    err = put(m, VB_MESSAGE_MARKUP, p + at, m->held.len - at);
+    err = put(m, n_calls > calls_max(m) ? VB_MESSAGE_CONTENT : VB_MESSAGE_MARKUP, p + at,
+              m->held.len - at);
     m->held.len = m->quiet = 0;
+    return err;
+}
+
+static vb_err step_whole(vb_message_parser *m, char c) {
+    const vb_err err = vb_buf_append(&m->held, &c, 1);
+    if (err || m->held.len <= VB_API_TOOL_CALL_BYTES_MAX) {
+        return err;
+    }
+    m->options.tools = VB_TOOL_FORM_NONE;
+    m->state = CONTENT;
+    return release_all(m, VB_MESSAGE_CONTENT);
+}
+
+/* The call that all of held is, but for white space around it; content when it is none. */
+static vb_err finish_whole(vb_message_parser *m) {
+    const char *p = (const char *)m->held.data;
+    size_t from = 0, to = m->held.len;
+    vb_call call = {.name = {m->options.function, 0}};
+    while (from < to && is_space(p[from])) {
+        from++;
+    }
+    while (from < to && is_space(p[to - 1])) {
+        to--;
+    }
+    const vb_str text = {p + from, to - from};
+    vb_err err;
+    if (m->options.whole == VB_MESSAGE_WHOLE_CALL) {
+        err = vb_call_read(text, vb_tool_form_arguments(m->options.tools), &call);
+    } else {
+        call.name.len = strlen(m->options.function);
+        call.arguments = text;
+        err = vb_call_check_arguments(text);
+    }
+    if (err == VB_EFORMAT) {
+        return release_all(m, VB_MESSAGE_CONTENT);
+    }
+    if (err || (err = put(m, VB_MESSAGE_MARKUP, p, from))) {
+        return err;
+    }
+    give_call(m, text, &call);
+    err = put(m, VB_MESSAGE_MARKUP, p + to, m->held.len - to);
+    m->held.len = 0;
     return err;
 }
 
@@ -391,6 +445,7 @@ static vb_err step(vb_message_parser *m, char c) {
     case CONTENT: return step_content(m, c);
     case CALLING: return step_calling(m, c);
     case BARE: return step_bare(m, c);
+    case WHOLE: return step_whole(m, c);
     }
     return VB_EINTERNAL;
 }
@@ -406,6 +461,7 @@ static vb_err finish(vb_message_parser *m) {
     switch (m->state) {
     case CALLING: err = finish_call(m, 0); break;
     case BARE: err = finish_bare(m); break;
+    case WHOLE: err = finish_whole(m); break;
     case THINKING: err = release_all(m, VB_MESSAGE_REASONING); break;
     default:
         err = release_all(m, m->after_call && m->quiet == m->held.len ? VB_MESSAGE_MARKUP
@@ -424,7 +480,7 @@ vb_err vb_message_open(const vb_message_options *o,
     m->options = *o;
     m->on_event = on_event;
     m->user = user;
-    m->state = o->reasoning ? BEGINNING : content_state(m);
+    m->state = o->whole ? WHOLE : o->reasoning ? BEGINNING : content_state(m);
     m->held = vb_buf_make(HELD_BYTES_MAX);
     m->text = vb_buf_make((size_t)VB_TEXT_BYTES_MAX + HELD_BYTES_MAX);
     *out = m;

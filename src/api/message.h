@@ -33,11 +33,25 @@ typedef enum vb_tool_form {
  */
 vb_tool_form vb_tool_form_of_template(vb_str source);
 
+/* What all of the text is, where a constraint holds it to that. Text that has not come to its end
+ * is content. */
+typedef enum vb_message_whole {
+    VB_MESSAGE_WHOLE_NOTHING = 0, /* it is read as above */
+    VB_MESSAGE_WHOLE_CALL,        /* one call, with the members of `tools`, without tags */
+    VB_MESSAGE_WHOLE_ARGUMENTS    /* the arguments of one call, of `function` */
+} vb_message_whole;
+
 typedef struct vb_message_options {
     bool reasoning;  /* <think> ... </think> at the beginning is reasoning */
     bool think_open; /* reasoning: the prompt ended with <think> already */
     vb_tool_form tools;
+    bool one_call; /* what is called after the first call is content */
+    vb_message_whole whole;
+    const char *function; /* WHOLE_ARGUMENTS: its name; borrowed until close */
 } vb_message_options;
+
+/* The member that holds the arguments of a call: "arguments", or Llama 3's "parameters". */
+const char *vb_tool_form_arguments(vb_tool_form form);
 
 typedef enum vb_message_kind {
     VB_MESSAGE_REASONING = 1,

@@ -81,6 +81,10 @@ void vb_api_write_proof(vb_api_writer *w, const vb_api_proof *p) {
         vb_api_write_key(w, "receipt");
         vb_api_write_raw(w, p->receipt_json);
     }
+    if (p->prompt_json.len) {
+        vb_api_write_key(w, "prompt");
+        vb_api_write_raw(w, p->prompt_json);
+    }
     vb_api_write_end(w, '}');
     if (p->theta_section.len) {
         vb_api_write_key(w, "theta_verified");

@@ -70,6 +70,7 @@ typedef struct vb_api_proof {
     const vb_receipt *receipt;        /* its request and commitment are looked at */
     const uint8_t *verification_hash; /* [32]; NULL: it is not made yet */
     vb_str receipt_json;              /* canonical; empty: not asked for */
+    vb_str prompt_json;               /* the same, of a private receipt; empty: it is not private */
     vb_str theta_section;             /* "theta_verified" (vb_theta_section_append); empty: none */
 } vb_api_proof;
 

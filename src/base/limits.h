@@ -123,9 +123,12 @@
 
 /* The HTTP server */
 #define VB_SERVER_REPLY_HEADERS_MAX 16u       /* of one response, beside the standard ones */
+#define VB_SERVER_MODELS_MAX 64u              /* models of one server */
+#define VB_SERVER_MODEL_NAMES_MAX 8u          /* names of one of them */
 #define VB_SERVER_KEYS_MAX 4096u              /* API keys of one file */
 #define VB_SERVER_KEYS_BYTES_MAX (1u << 21)   /* the file of API keys, bytes */
 #define VB_SERVER_CONFIG_BYTES_MAX (1u << 18) /* a configuration file, bytes */
 #define VB_SERVER_WORKERS_MAX 64u             /* threads that prepare and settle requests */
+#define VB_SERVER_LOGPROBS_MAX (1u << 21)     /* of one answer, alternatives included */
 
 #endif

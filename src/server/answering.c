@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/system.h"
+#include "receipt/records.h"
 #include "server/log.h"
 
 static void settle(vb_job *job);
@@ -13,7 +14,9 @@ static void free_answering(vb_answering *a) {
     vb_exchange_on_gone(a->x, NULL, NULL);
     vb_exchange_release(a->x);
     vb_output_close(a);
+    vb_buf_free(&a->prompt);
     free(a->options);
+    vb_grammar_close(a->grammar);
     vb_api_request_free(&a->q);
     vb_receipt_free(&a->r);
     atomic_fetch_sub(&a->s->n_answers, 1);
@@ -50,10 +53,12 @@ static void on_gone(void *user) {
 static void on_token(void *user, size_t choice, uint32_t token, const float *logits,
                      const vb_generation *g) {
     vb_answering *a = user;
-    (void)token;
-    (void)logits;
+    vb_answer_choice *c = &a->choices[choice];
     (void)g;
-    a->choices[choice].n_drawn++;
+    c->n_drawn++;
+    if (a->q.logprobs && !a->output_err) {
+        a->output_err = vb_answer_logprobs_add(c, token, logits, a->options[choice].n_vocab);
+    }
     if (!atomic_exchange(&a->first_token, true)) {
         vb_metrics_observe(&a->s->metrics.first_token_seconds, vb_clock_ns() - a->start_ns);
     }
@@ -170,7 +175,7 @@ static vb_err commit(vb_answering *a, vb_error *e) {
         }
         memcpy(r->request.beacon_id, round.id, sizeof r->request.beacon_id);
     }
-    if ((err = vb_store_commit(s->store, r, e))) {
+    if ((err = vb_store_commit_for(s->store, r, vb_service_client(s, a->x), e))) {
         vb_beacon_round_free(&round);
         return err;
     }
@@ -258,6 +263,8 @@ static vb_err prepare_generation(vb_answering *a, vb_error *e) {
     }
     vb_err err =
         vb_receipt_generation(&a->r, a->m->o.model, a->m->o.tokenizer, a->stops, &a->options[0], e);
+    a->options[0].grammar = a->grammar;
+    a->options[0].vocabulary = a->m->vocabulary;
     for (size_t i = 1; !err && i < a->n_choices; i++) {
         a->options[i] = a->options[0];
     }
@@ -293,6 +300,7 @@ void vb_answering_begin(vb_service *s, vb_exchange *x, vb_api_endpoint endpoint)
         a->endpoint = endpoint;
         a->start_ns = vb_clock_ns();
         a->job.run = prepare;
+        a->prompt = vb_buf_make(VB_RECEIPT_BYTES_MAX);
         vb_receipt_init(&a->r);
         vb_exchange_hold(x);
         vb_exchange_on_gone(x, on_gone, a);
@@ -333,12 +341,24 @@ static void abort_commitment(vb_answering *a) {
     vb_metrics_add(&a->s->metrics.aborts[reason], 1);
 }
 
+/* The prompt leaves the receipt for a record that the client alone gets. */
+static vb_err part_with_prompt(vb_answering *a, vb_error *e) {
+    const vb_err err = vb_prompt_file_encode(&a->r, &a->prompt, e);
+    if (!err) {
+        vb_receipt_make_private(&a->r);
+    }
+    return err;
+}
+
 static vb_err make_receipt(vb_answering *a, vb_error *e) {
     vb_err err = VB_OK;
     for (size_t i = 0; !err && i < a->n_choices; i++) {
         const vb_answer_choice *c = &a->choices[i];
         err = vb_receipt_add_output(&a->r, c->tokens, c->n_tokens, c->text, c->n_text, c->finish,
                                     c->trace_root, e);
+    }
+    if (!err && a->q.make_private) {
+        err = part_with_prompt(a, e);
     }
     if (!err && !(err = vb_receipt_sign(&a->r, a->s->o.key, a->hash, e))) {
         err = vb_store_receipt(a->s->store, &a->r, e);

@@ -14,9 +14,25 @@
 
 #include "api/message.h"
 #include "api/response.h"
+#include "sample/logprobs.h"
 #include "server/service.h"
 
 typedef struct vb_answering vb_answering;
+
+/* Of tokens that no chunk has shown yet: for each its own entry and n_top of the likeliest. */
+typedef struct vb_answer_logprobs {
+    vb_logprob *entries;
+    size_t n, cap; /* tokens */
+    size_t n_top;
+    size_t text_offset; /* characters before the first of them */
+} vb_answer_logprobs;
+
+/* A call of a tool, kept for an answer in one piece. */
+typedef struct vb_answer_call {
+    char id[48];
+    char *text; /* name and arguments, one after the other */
+    size_t n_name, n_arguments;
+} vb_answer_call;
 
 /* What becomes of one choice. */
 typedef struct vb_answer_choice {
@@ -24,6 +40,9 @@ typedef struct vb_answer_choice {
     size_t index;
     vb_message_parser *parser; /* chat; NULL for completions */
     vb_buf content, reasoning; /* whole, for an answer in one piece */
+    vb_answer_call *calls;     /* the same */
+    size_t n_calls;
+    vb_answer_logprobs logprobs;
     size_t n_drawn, n_reasoning;
     /* When it has ended. */
     uint32_t *tokens;
@@ -48,10 +67,12 @@ struct vb_answering {
     char id[64]; /* of the response */
     vb_stop_string stops[VB_STOP_STRINGS_MAX];
     vb_generation_options *options; /* of each choice */
+    vb_grammar *grammar;            /* what all of them are held to; NULL: nothing */
     vb_answer_choice *choices;
     size_t n_choices;
-    vb_buf echo;  /* the prompt's text, when it is part of the answer */
-    vb_buf event; /* of a stream: reused */
+    vb_buf echo;   /* the prompt's text, when it is part of the answer */
+    vb_buf event;  /* of a stream: reused */
+    vb_buf prompt; /* of a private receipt: its record (spec/receipt.md section 5.3) */
     bool streaming, fell_back;
 
     atomic_int pending;
@@ -70,8 +91,24 @@ struct vb_answering {
 /* Runs the request of x, whose body is there; replies in any case. */
 void vb_answering_begin(vb_service *s, vb_exchange *x, vb_api_endpoint endpoint);
 
-/* fill.c: the receipt's prompt and request, but for number, time, key and a local chain's id. */
+/* fill.c: the receipt's prompt and request, but for number, time, key and a local chain's id; and
+ * the compiled constraint. Nothing that this lets through fails for what the client asked. */
 VB_MUST_CHECK vb_err vb_answering_fill(vb_answering *a, vb_api_error *e);
+
+/* logprobs.c */
+
+/* A token that was drawn from logits; VB_ENOMEM. */
+VB_MUST_CHECK vb_err vb_answer_logprobs_add(vb_answer_choice *c, uint32_t token,
+                                            const float *logits, size_t n_vocab);
+/* The waiting tokens as the API shows them; none wait afterwards. */
+typedef struct vb_answer_shown {
+    vb_api_logprobs logprobs; /* p NULL: none */
+    vb_api_token *tokens;
+    vb_buf bytes;
+} vb_answer_shown;
+VB_MUST_CHECK vb_err vb_answer_logprobs_take(vb_answer_choice *c, vb_answer_shown *out);
+void vb_answer_shown_free(vb_answer_shown *s);
+void vb_answer_logprobs_free(vb_answer_logprobs *l);
 
 /* output.c */
 

@@ -4,9 +4,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/constraint.h"
+#include "api/variables.h"
 #include "base/system.h"
 #include "base/version.h"
 #include "server/answering.h"
+#include "verify/constraint.h"
 #include "verify/prompt.h"
 
 enum { CHUNK_TOKENS = VB_ATTN_CHUNK };
@@ -15,23 +18,21 @@ static vb_err refuse(vb_api_error *e, const char *param, const char *what) {
     return vb_api_fail(e, VB_EINVAL, 400, "unsupported_parameter", param, "%s", what);
 }
 
-/* What the API can say and a receipt of this version can not. */
-static vb_err check_supported(const vb_api_request *q, vb_api_error *e) {
-    if (q->tools && q->tool_choice != VB_API_TOOL_NONE) {
-        return refuse(e, "tools", "tools are not supported by this server");
+/* What can not be had of this model, or together. */
+static vb_err check_supported(const vb_served_model *m, const vb_api_request *q, vb_api_error *e) {
+    if (q->tool_choice == VB_API_TOOL_NONE) {
+        return VB_OK;
     }
-    if (q->template_kwargs && json_object_size(q->template_kwargs)) {
-        return refuse(e, "chat_template_kwargs", "not supported by this server");
+    if (m->tool_form == VB_TOOL_FORM_NONE) {
+        return refuse(e, "tools",
+                      "this model's chat template has no tools, or teaches calls in a form that "
+                      "this server does not read");
     }
-    if (q->format != VB_API_FORMAT_TEXT) {
-        return refuse(e, "response_format", "only text is supported by this server");
-    }
-    if (q->logprobs) {
-        return refuse(e, "logprobs", "not supported by this server; see 'verbatim open'");
-    }
-    return q->make_private
-               ? refuse(e, "verbatim.private", "private receipts are not supported by this server")
-               : VB_OK;
+    return q->format == VB_API_FORMAT_TEXT
+               ? VB_OK
+               : refuse(e, "response_format",
+                        "not together with tools that may be called: it holds the whole text, so "
+                        "that none could be; 'tool_choice' none leaves them out");
 }
 
 /* Where the randomness comes from: what this server has, and what its operator allows. */
@@ -69,30 +70,12 @@ static vb_err fill_beacon(const vb_service *s, const vb_api_request *q, vb_recei
     return VB_OK;
 }
 
-/* One message: role and text. The rest of what OpenAI's messages may have is not part of a receipt
- * of this version, and without it the prompt would be another one. */
-static vb_err add_message(vb_receipt *r, const json_t *m, size_t i, vb_api_error *e) {
-    char param[64];
-    snprintf(param, sizeof param, "messages[%zu]", i);
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)m, name, value) {
-        if (strcmp(name, "role") != 0 && strcmp(name, "content") != 0 && !json_is_null(value)) {
-            return vb_api_fail(e, VB_EINVAL, 400, "unsupported_parameter", param,
-                               "'%.40s' is not supported by this server", name);
-        }
-    }
-    const json_t *content = json_object_get(m, "content");
-    const char *role = json_string_value(json_object_get(m, "role"));
-    if (!json_is_string(content) || !role || strcmp(role, "tool") == 0) {
-        return vb_api_fail(e, VB_EINVAL, 400, "unsupported_value", param,
-                           "expected a message of system, user or assistant with a text");
-    }
-    vb_error inner;
-    const vb_err err = vb_receipt_add_message(r, role, json_string_value(content),
-                                              json_string_length(content), &inner);
-    if (err) {
-        vb_api_error_of(err, &inner, e);
+static vb_err add_messages(vb_receipt *r, const json_t *messages, vb_error *e) {
+    vb_err err = VB_OK;
+    for (size_t i = 0; i < json_array_size(messages) && !err; i++) {
+        const json_t *m = json_array_get(messages, i), *content = json_object_get(m, "content");
+        err = vb_receipt_add_message(r, json_string_value(json_object_get(m, "role")),
+                                     json_string_value(content), json_string_length(content), e);
     }
     return err;
 }
@@ -102,6 +85,28 @@ static void set_date(vb_receipt_prompt *p) {
     struct tm day;
     gmtime_r(&now, &day);
     strftime(p->date, sizeof p->date, "%Y-%m-%d", &day);
+}
+
+/* Messages of role and text stand in the receipt as they are; anything more is stated as the
+ * variables that the template got. */
+static vb_err fill_chat(const vb_served_model *m, const vb_api_request *q, vb_receipt *r,
+                        vb_api_error *e) {
+    vb_error inner;
+    vb_receipt_prompt *p = &r->prompt;
+    p->has_template = vb_prompt_template_digest(m->o.gguf, p->template_sha256);
+    if (m->uses_date) {
+        set_date(p);
+    }
+    if (!vb_api_is_plain_chat(q)) {
+        p->kind = VB_PROMPT_TEMPLATE;
+        return vb_api_variables(q, &p->text, e);
+    }
+    p->kind = VB_PROMPT_CHAT;
+    const vb_err err = add_messages(r, q->messages, &inner);
+    if (err) {
+        vb_api_error_of(err, &inner, e);
+    }
+    return err;
 }
 
 static vb_err fill_prompt(const vb_served_model *m, const vb_api_request *q, vb_receipt *r,
@@ -117,20 +122,8 @@ static vb_err fill_prompt(const vb_served_model *m, const vb_api_request *q, vb_
         if (q->prompt_kind == VB_API_PROMPT_TEXT) {
             r->prompt.kind = VB_PROMPT_TEXT;
             err = vb_text_set(&r->prompt.text, q->text.p, q->text.len, &inner);
-        } else {
-            r->prompt.kind = VB_PROMPT_CHAT;
-            r->prompt.has_template =
-                vb_prompt_template_digest(m->o.gguf, r->prompt.template_sha256);
-            if (m->uses_date) {
-                set_date(&r->prompt);
-            }
-            size_t i;
-            const json_t *message;
-            json_array_foreach(q->messages, i, message) {
-                if ((err = add_message(r, message, i, e))) {
-                    return err;
-                }
-            }
+        } else if ((err = fill_chat(m, q, r, e))) {
+            return err;
         }
         if (!err &&
             !(err = vb_prompt_encode(&r->prompt, m->o.gguf, m->o.tokenizer, &ids, &n, &inner))) {
@@ -175,6 +168,39 @@ static vb_err fill_context(const vb_served_model *m, const vb_api_request *q, vb
     return VB_OK;
 }
 
+/* Their number is known beforehand, and with it what they take. */
+static vb_err check_logprobs(const vb_api_request *q, const vb_receipt_request *r,
+                             vb_api_error *e) {
+    const uint64_t tokens = (uint64_t)r->n_choices * (r->ctx_tokens - (uint64_t)r->n_prompt_tokens);
+    return !q->logprobs || tokens * (1 + q->top_logprobs) <= VB_SERVER_LOGPROBS_MAX
+               ? VB_OK
+               : vb_api_fail(
+                     e, VB_EINVAL, 400, "invalid_value", "logprobs",
+                     "up to %llu tokens with %u logprobs each; expected at most %u together: "
+                     "lower 'max_tokens', 'n' or 'top_logprobs'",
+                     (unsigned long long)tokens, 1 + q->top_logprobs, VB_SERVER_LOGPROBS_MAX);
+}
+
+/* What the text is held to, compiled once for all choices; and that this model can always keep to
+ * it, which would otherwise show after the commitment. */
+static vb_err fill_constraint(vb_answering *a, vb_api_error *e) {
+    const vb_served_model *m = a->m;
+    vb_receipt_request *r = &a->r.request;
+    vb_error inner;
+    vb_err err = vb_api_constraint(&a->q, m->tool_form, &r->constraint, e);
+    if (err || !r->constraint.p) {
+        return err;
+    }
+    vb_held *held = NULL;
+    if ((err = vb_receipt_grammar(r, &a->grammar, &inner)) ||
+        (err = vb_held_open(a->grammar, m->vocabulary, vb_model_get_config(m->o.model)->n_vocab,
+                            r->stop_tokens, r->n_stop_tokens, &held, &inner))) {
+        vb_api_constraint_fail(&a->q, err, &inner, e);
+    }
+    vb_held_close(held);
+    return err;
+}
+
 static vb_err fill_stops(const vb_api_request *q, vb_receipt_request *r, vb_api_error *e) {
     for (size_t i = 0; i < q->n_stop_strings; i++) {
         vb_error inner;
@@ -191,14 +217,14 @@ static vb_err fill_stops(const vb_api_request *q, vb_receipt_request *r, vb_api_
 
 vb_err vb_answering_fill(vb_answering *a, vb_api_error *e) {
     vb_service *s = a->s;
-    const vb_served_model *m = a->m = &s->model;
     const vb_api_request *q = &a->q;
     vb_receipt *r = &a->r;
-    const vb_model_config *c = vb_model_get_config(m->o.model);
-    if (strcmp(q->model, m->name) != 0) {
-        return vb_api_fail(e, VB_EINVAL, 404, "model_not_found", "model",
-                           "there is no model '%.80s' here; expected '%.80s'", q->model, m->name);
+    vb_err err = vb_service_choose_model(s, q, &a->m, e);
+    if (err) {
+        return err;
     }
+    const vb_served_model *m = a->m;
+    const vb_model_config *c = vb_model_get_config(m->o.model);
     snprintf(r->model.name, sizeof r->model.name, "%s", c->name);
     snprintf(r->model.architecture, sizeof r->model.architecture, "%s", c->arch);
     snprintf(r->model.file_type, sizeof r->model.file_type, "%s", c->file_type);
@@ -208,10 +234,10 @@ vb_err vb_answering_fill(vb_answering *a, vb_api_error *e) {
     memcpy(r->request.model_sha256, m->o.sha256, VB_SHA256_BYTES);
     r->request.sampling = q->sampling;
     snprintf(r->request.nonce, sizeof r->request.nonce, "%s", q->nonce);
-    vb_err err;
-    if ((err = check_supported(q, e)) || (err = fill_beacon(s, q, &r->request, e)) ||
-        (err = fill_stops(q, &r->request, e)) || (err = fill_prompt(m, q, r, e))) {
+    if ((err = check_supported(m, q, e)) || (err = fill_beacon(s, q, &r->request, e)) ||
+        (err = fill_stops(q, &r->request, e)) || (err = fill_prompt(m, q, r, e)) ||
+        (err = fill_context(m, q, r, e)) || (err = check_logprobs(q, &r->request, e))) {
         return err;
     }
-    return fill_context(m, q, r, e);
+    return fill_constraint(a, e);
 }
