@@ -214,13 +214,13 @@ static bool has_source(vb_fields *f, const char *name, bool has_tokens) {
     return has && !f->err;
 }
 
+/* The template itself is the model's; its digest says which that was. */
 static void read_template(vb_fields *f, vb_receipt_prompt *p) {
     vb_field_name_or_null(f, "date", p->date, sizeof p->date);
     if (!f->err && p->date[0] && !is_date(p->date)) {
         vb_field_fail(f, VB_EFORMAT, "date", "expected YYYY-MM-DD");
     }
     vb_field_hex(f, "template_sha256", p->template_sha256, sizeof p->template_sha256);
-    p->has_template = true;
 }
 
 vb_err vb_read_prompt(const vb_fields *doc, vb_receipt_prompt *p) {
@@ -239,23 +239,27 @@ vb_err vb_read_prompt(const vb_fields *doc, vb_receipt_prompt *p) {
     if (p->has_tokens) {
         vb_field_tokens(&f, "tokens", 1, VB_MODEL_CTX_TOKENS_MAX, &p->tokens, &p->n_tokens);
     }
-    if (p->kind == VB_PROMPT_TEXT || p->kind == VB_PROMPT_TEMPLATE) {
-        if (has_source(&f, "text", p->has_tokens)) {
-            vb_field_text(&f, "text", VB_TEXT_BYTES_MAX, &p->text);
-        }
-    } else {
+    const bool is_text = p->kind == VB_PROMPT_TEXT || p->kind == VB_PROMPT_TEMPLATE;
+    const bool is_chat = p->kind == VB_PROMPT_CHAT;
+    p->has_template = is_chat || p->kind == VB_PROMPT_TEMPLATE;
+    if (!is_text) {
         expect_null(&f, "text", kind);
     }
-    if (p->kind != VB_PROMPT_CHAT) {
+    if (!is_chat) {
         expect_null(&f, "messages", kind);
-    } else if (has_source(&f, "messages", p->has_tokens)) {
-        read_messages(&f, p);
     }
-    if (p->kind == VB_PROMPT_CHAT || p->kind == VB_PROMPT_TEMPLATE) {
-        read_template(&f, p);
-    } else {
+    if (!p->has_template) {
         expect_null(&f, "date", kind);
         expect_null(&f, "template_sha256", kind);
+    }
+    if (is_text && has_source(&f, "text", p->has_tokens)) {
+        vb_field_text(&f, "text", VB_TEXT_BYTES_MAX, &p->text);
+    }
+    if (is_chat && has_source(&f, "messages", p->has_tokens)) {
+        read_messages(&f, p);
+    }
+    if (p->has_template) {
+        read_template(&f, p);
     }
     return f.err;
 }

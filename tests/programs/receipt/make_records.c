@@ -109,12 +109,17 @@ static void random_prompt(vb_receipt *r) {
     for (size_t i = 0; i < n; i++) {
         ids[i] = (uint32_t)below(VB_MODEL_VOCAB_MAX);
     }
-    r->prompt.kind = (vb_prompt_kind)(VB_PROMPT_TOKENS + below(3));
+    r->prompt.kind = (vb_prompt_kind)(VB_PROMPT_TOKENS + below(4));
     must(vb_receipt_set_prompt_tokens(r, ids, n, &e), &e);
     if (r->prompt.kind == VB_PROMPT_TEXT) {
         random_text(&r->prompt.text, 0);
     } else if (r->prompt.kind == VB_PROMPT_CHAT) {
         must(vb_receipt_add_message(r, "user", "Hello\n", 6, &e), &e);
+    } else if (r->prompt.kind == VB_PROMPT_TEMPLATE) {
+        static const char text[] = "{\"messages\":[{\"role\":\"user\"}],\"a\": 1.0}";
+        must(vb_text_set(&r->prompt.text, text, sizeof text - 1, &e), &e);
+    }
+    if (r->prompt.kind == VB_PROMPT_CHAT || r->prompt.kind == VB_PROMPT_TEMPLATE) {
         r->prompt.has_template = true;
         random_bytes(r->prompt.template_sha256, sizeof r->prompt.template_sha256);
         snprintf(r->prompt.date, sizeof r->prompt.date, "%s", below(2) ? "" : "2026-11-22");
@@ -122,7 +127,11 @@ static void random_prompt(vb_receipt *r) {
 }
 
 static void random_request(vb_receipt *r) {
+    static const char *const constraints[] = {
+        "{}", "{\"texts\":[\"no\",\"yes\"],\"type\":\"choice\"}", "{\"type\":\"json_object\"}",
+        "{\"schema\":{\"enum\":[1.5,null,{\"a\":[]}]},\"type\":\"json_schema\"}"};
     vb_receipt_request *q = &r->request;
+    vb_error e = {0};
     random_bytes(q->model_sha256, sizeof q->model_sha256);
     random_sampling(&q->sampling);
     q->max_tokens = 1 + (uint32_t)below(VB_MODEL_CTX_TOKENS_MAX);
@@ -135,6 +144,10 @@ static void random_request(vb_receipt *r) {
     q->n_stop_tokens = (size_t)below(3);
     for (size_t i = 0; i < q->n_stop_tokens; i++) {
         q->stop_tokens[i] = (uint32_t)(i * 1000 + below(1000));
+    }
+    if (below(3) == 0) {
+        const char *constraint = constraints[below(sizeof constraints / sizeof constraints[0])];
+        must(vb_text_set(&q->constraint, constraint, strlen(constraint), &e), &e);
     }
     random_name(q->nonce, 0);
     q->issued_at_ms = below(VB_ISSUED_AT_MS_MAX + 1);

@@ -93,6 +93,27 @@ static inline void sample_request(vb_receipt *r, vb_beacon_mode mode) {
     }
 }
 
+/* A constraint of some depth, with a real and with names in the order of UTF-16. */
+#define SAMPLE_CONSTRAINT                                                                          \
+    "{\"schema\":{\"enum\":[1.5,1e+21,{\"\xf0\x9f\x98\x80\":[],\"\xef\xac\xb3\":\"\\u0000\"}]},"   \
+    "\"type\":\"json_schema\"}"
+
+static inline void sample_constraint(vb_receipt *r) {
+    assert_int_equal(
+        vb_text_set(&r->request.constraint, SAMPLE_CONSTRAINT, sizeof SAMPLE_CONSTRAINT - 1, NULL),
+        VB_OK);
+}
+
+/* Turns the chat into the same as variables, in an order and a form that no canonical JSON has. */
+static inline void sample_template_prompt(vb_receipt *r) {
+    static const char text[] = "{\"messages\": [{\"role\":\"user\"}],\"a\":1.0}";
+    uint32_t ids[] = {1, 65535, 65536, 1048575};
+    vb_receipt_make_private(r);
+    r->prompt.kind = VB_PROMPT_TEMPLATE;
+    assert_int_equal(vb_text_set(&r->prompt.text, text, sizeof text - 1, NULL), VB_OK);
+    assert_int_equal(vb_receipt_set_prompt_tokens(r, ids, 4, NULL), VB_OK);
+}
+
 /* What follows the commitment, and the signatures. */
 static inline void sample_answer(vb_receipt *r, const vb_ed25519_key *key) {
     static const uint32_t first[] = {10, 11, 12}, second[] = {10, 2};

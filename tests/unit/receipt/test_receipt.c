@@ -76,7 +76,7 @@ static void other_shapes_round_trip(void **state) {
     (void)state;
     assert_non_null(r);
     assert_non_null(back);
-    for (int shape = 0; shape < 5; shape++) {
+    for (int shape = 0; shape < 8; shape++) {
         sample_request(r, VB_MODE_LOCAL);
         if (shape == 0) {
             vb_receipt_make_private(r);
@@ -98,6 +98,15 @@ static void other_shapes_round_trip(void **state) {
             r->request.mode = VB_MODE_FIXED;
             r->request.has_round = true;
             r->request.round = 5;
+        } else if (shape == 4) { /* variables of a template */
+            sample_template_prompt(r);
+        } else if (shape == 5) { /* the same, private, with a date and a constraint */
+            sample_template_prompt(r);
+            memcpy(r->prompt.date, "2026-11-22", 11);
+            vb_receipt_make_private(r);
+            sample_constraint(r);
+        } else if (shape == 6) {
+            sample_constraint(r);
         } else { /* a date; nothing optional in the request */
             memcpy(r->prompt.date, "2026-11-22", 11);
             for (size_t i = 0; i < r->request.n_stop_strings; i++) {
@@ -116,7 +125,10 @@ static void other_shapes_round_trip(void **state) {
         assert_decodes(&b, back);
         round_trip(back, &b);
         assert_string_equal(back->beacon.id, r->beacon.id);
-        assert_int_equal(back->prompt.has_tokens, shape != 0);
+        assert_int_equal(back->prompt.kind, r->prompt.kind);
+        assert_int_equal(back->prompt.has_tokens, shape != 0 && shape != 5);
+        assert_int_equal(back->prompt.has_template, shape != 1);
+        assert_int_equal(back->request.constraint.p != NULL, shape == 5 || shape == 6);
         vb_receipt_free(back);
         vb_receipt_free(r);
         vb_buf_free(&b);
@@ -179,6 +191,10 @@ static const char *const refused[][3] = {
     {"request.nonce", "null", "request.nonce"},
     {"request.prompt_tokens", "0", "request.prompt_tokens"},
     {"request.server_key", "\"zz\"", "request.server_key"},
+    {"request.constraint", "false", "request.constraint"},
+    {"request.constraint", "\"json_object\"", "request.constraint"},
+    {"request.constraint", "[]", "request.constraint"},
+    {"request.constraint", "0", "request.constraint"},
     {"request.beacon.mode", "\"best\"", "request.beacon.mode"},
     {"request.beacon.id", "null", "request.beacon.id"},
     {"request.beacon.id", "\"\"", "request.beacon.id"},
@@ -206,6 +222,7 @@ static const char *const refused[][3] = {
     {"prompt.kind", "\"image\"", "prompt.kind"},
     {"prompt.kind", "\"tokens\"", "prompt.messages"},
     {"prompt.kind", "\"text\"", "prompt.messages"},
+    {"prompt.kind", "\"template\"", "prompt.messages"},
     {"prompt.text", "\"x\"", "prompt.text"},
     {"prompt.messages", "null", "prompt.messages"},
     {"prompt.messages", "[]", "prompt.messages"},
@@ -250,6 +267,52 @@ static void errors_name_the_field(void **state) {
     vb_error e = {0};
     assert_int_equal(decode_changed(&b, "format", "\"verbatim.receipt/2\"", &e), VB_EUNSUPPORTED);
     vb_buf_free(&b);
+}
+
+/* path, JSON text, what the message must name; of a prompt of kind template with a date */
+static const char *const refused_templates[][3] = {
+    {"prompt.kind", "\"tokens\"", "prompt.text"},
+    {"prompt.kind", "\"text\"", "prompt.date"},
+    {"prompt.kind", "\"chat\"", "prompt.text"},
+    {"prompt.kind", "\"Template\"", "prompt.kind"},
+    {"prompt.text", "null", "prompt.text"},
+    {"prompt.text", "{\"messages\":[]}", "prompt.text"},
+    {"prompt.messages", "[{\"content\":\"x\",\"role\":\"user\"}]", "prompt.messages"},
+    {"prompt.messages", "[]", "prompt.messages"},
+    {"prompt.tokens", "null", "prompt.text"},
+    {"prompt.template_sha256", "null", "prompt.template_sha256"},
+    {"prompt.template_sha256", "\"ab\"", "prompt.template_sha256"},
+    {"prompt.date", "\"22-11-2026\"", "prompt.date"},
+    {"prompt.date", "20261122", "prompt.date"},
+    {"prompt.date", "\"\"", "prompt.date"},
+};
+
+static void template_prompts_have_a_text_and_a_template(void **state) {
+    vb_receipt *r = malloc(sizeof *r);
+    vb_ed25519_key *key = sample_key();
+    vb_buf b = vb_buf_make(VB_RECEIPT_BYTES_MAX);
+    (void)state;
+    assert_non_null(r);
+    sample_request(r, VB_MODE_FIXED);
+    sample_template_prompt(r);
+    memcpy(r->prompt.date, "2026-11-22", 11);
+    sample_answer(r, key);
+    assert_int_equal(vb_receipt_encode(r, &b, NULL), VB_OK);
+    for (size_t i = 0; i < sizeof refused_templates / sizeof refused_templates[0]; i++) {
+        const char *const *c = refused_templates[i];
+        vb_error e = {0};
+        vb_err err = decode_changed(&b, c[0], c[1], &e);
+        if (err == VB_OK || !strstr(e.msg, c[2])) {
+            fail_msg("%s = %s: %s", c[0], c[1], err ? e.msg : "accepted");
+        }
+    }
+    /* Which variables they are is no question of form. */
+    assert_int_equal(decode_changed(&b, "prompt.text", "\"no object\"", NULL), VB_OK);
+    assert_int_equal(decode_changed(&b, "prompt.date", "null", NULL), VB_OK);
+    vb_receipt_free(r);
+    vb_buf_free(&b);
+    vb_ed25519_close(key);
+    free(r);
 }
 
 /* Removes every member of every object in turn. */
@@ -393,6 +456,7 @@ int main(void) {
         cmocka_unit_test(decoding_gives_everything_back),
         cmocka_unit_test(other_shapes_round_trip),
         cmocka_unit_test(errors_name_the_field),
+        cmocka_unit_test(template_prompts_have_a_text_and_a_template),
         cmocka_unit_test(no_member_may_be_missing),
         cmocka_unit_test(mode_fixed_has_a_seed_and_no_beacon),
         cmocka_unit_test(not_one_byte_more_or_less),

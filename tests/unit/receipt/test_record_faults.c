@@ -32,12 +32,21 @@ void *__wrap_realloc(void *p, size_t n) {
     return fails_now() ? NULL : __real_realloc(p, n);
 }
 
-static vb_receipt source, r;
+static vb_receipt source, template_source, r;
 static vb_abort a;
 static vb_ed25519_key *key;
-static vb_buf commitment, abort_record, prompt, opening;
+static vb_buf receipt, commitment, abort_record, prompt, template_prompt, opening;
 
 typedef vb_err attempt(vb_buf *out);
+
+static vb_err write_receipt(vb_buf *out) {
+    return vb_receipt_encode(&source, out, NULL);
+}
+
+static vb_err commit(vb_buf *out) {
+    (void)out;
+    return vb_commitment_make(&source, key, NULL);
+}
 
 static vb_err write_commitment(vb_buf *out) {
     return vb_commitment_encode(&source, out, NULL);
@@ -51,11 +60,23 @@ static vb_err write_prompt(vb_buf *out) {
     return vb_prompt_file_encode(&source, out, NULL);
 }
 
+static vb_err write_template_prompt(vb_buf *out) {
+    return vb_prompt_file_encode(&template_source, out, NULL);
+}
+
 static vb_err write_opening(vb_buf *out) {
     static float logits[] = {1.0f, 2.0f};
     static uint8_t path[1][32];
     vb_opening o = {.logits = logits, .n_logits = 2, .path = path, .n_path = 1, .rank = 1};
     return vb_opening_encode(&o, out, NULL);
+}
+
+static vb_err read_receipt(vb_buf *out) {
+    (void)out;
+    vb_err err = vb_receipt_decode(receipt.data, receipt.len, &r, NULL);
+    assert_true(!err || (!r.request.constraint.p && !r.outputs));
+    vb_receipt_free(&r);
+    return err;
 }
 
 static vb_err read_commitment(vb_buf *out) {
@@ -82,6 +103,15 @@ static vb_err read_prompt(vb_buf *out) {
     vb_receipt_prompt p;
     (void)out;
     vb_err err = vb_prompt_file_decode(prompt.data, prompt.len, &p, NULL);
+    vb_receipt_prompt_free(&p);
+    return err;
+}
+
+static vb_err read_template_prompt(vb_buf *out) {
+    vb_receipt_prompt p;
+    (void)out;
+    vb_err err = vb_prompt_file_decode(template_prompt.data, template_prompt.len, &p, NULL);
+    assert_true(!err || (!p.tokens && !p.text.p));
     vb_receipt_prompt_free(&p);
     return err;
 }
@@ -125,17 +155,22 @@ static void fail_each(attempt *f, bool reads, long at_least) {
 
 static void writing(void **state) {
     (void)state;
+    fail_each(write_receipt, false, 200);
+    fail_each(commit, false, 100);
     fail_each(write_commitment, false, 100);
     fail_each(write_abort, false, 300);
     fail_each(write_prompt, false, 40);
+    fail_each(write_template_prompt, false, 40);
     fail_each(write_opening, false, 40);
 }
 
 static void reading(void **state) {
     (void)state;
+    fail_each(read_receipt, true, 100);
     fail_each(read_commitment, false, 100);
     fail_each(read_abort, false, 100);
     fail_each(read_prompt, true, 20);
+    fail_each(read_template_prompt, true, 20);
     fail_each(read_opening, true, 20);
 }
 
@@ -158,18 +193,26 @@ static void writing_a_section(void **state) {
 static int prepare(void **state) {
     (void)state;
     key = sample_key();
-    sample_receipt(&source, VB_MODE_LOCAL);
-    commitment = abort_record = prompt = opening = vb_buf_make(1 << 20);
-    return write_commitment(&commitment) || write_abort(&abort_record) || write_prompt(&prompt) ||
+    sample_request(&source, VB_MODE_LOCAL);
+    sample_constraint(&source);
+    sample_answer(&source, key);
+    sample_request(&template_source, VB_MODE_LOCAL);
+    sample_template_prompt(&template_source);
+    receipt = commitment = abort_record = prompt = template_prompt = opening = vb_buf_make(1 << 20);
+    return write_receipt(&receipt) || write_commitment(&commitment) || write_abort(&abort_record) ||
+           write_prompt(&prompt) || write_template_prompt(&template_prompt) ||
            write_opening(&opening);
 }
 
 static int clean_up(void **state) {
     (void)state;
     vb_receipt_free(&source);
+    vb_receipt_free(&template_source);
+    vb_buf_free(&receipt);
     vb_buf_free(&commitment);
     vb_buf_free(&abort_record);
     vb_buf_free(&prompt);
+    vb_buf_free(&template_prompt);
     vb_buf_free(&opening);
     vb_ed25519_close(key);
     return 0;

@@ -105,11 +105,13 @@ static void prompts_round_trip(void **state) {
     static const uint32_t ids[] = {1, 2, 1048575};
     vb_receipt_prompt p;
     (void)state;
-    for (vb_prompt_kind kind = VB_PROMPT_TOKENS; kind <= VB_PROMPT_CHAT; kind++) {
+    for (vb_prompt_kind kind = VB_PROMPT_TOKENS; kind <= VB_PROMPT_TEMPLATE; kind++) {
         vb_buf b = vb_buf_make(1 << 20), again = vb_buf_make(1 << 20);
         vb_error e = {0};
         sample_request(&r, VB_MODE_FIXED);
-        if (kind != VB_PROMPT_CHAT) {
+        if (kind == VB_PROMPT_TEMPLATE) {
+            sample_template_prompt(&r);
+        } else if (kind != VB_PROMPT_CHAT) {
             vb_receipt_make_private(&r);
             r.prompt.has_template = false;
             assert_int_equal(vb_receipt_set_prompt_tokens(&r, ids, 3, NULL), VB_OK);
@@ -200,10 +202,13 @@ static vb_err decode_prompt(const vb_buf *b, vb_error *e) {
 
 typedef vb_err decode_function(const vb_buf *b, vb_error *e);
 
+/* An object as constraint is the one change that leaves a good form. */
 static void assert_refused(const vb_buf *changed, const char *what, void *user) {
     vb_error e = {0};
     decode_function *const *decode = user;
-    if (!(*decode)(changed, &e) || !e.msg[0]) {
+    if (strcmp(what, "request.constraint {}") == 0) {
+        assert_int_equal((*decode)(changed, NULL), VB_OK);
+    } else if (!(*decode)(changed, &e) || !e.msg[0]) {
         fail_msg("%s: %s", what, e.msg[0] ? e.msg : "accepted");
     }
 }
@@ -336,10 +341,17 @@ static void the_largest_request_fits(void **state) {
     q->sampling.n_bias = VB_LOGIT_BIAS_MAX;
     memset(q->nonce, '"', VB_NONCE_BYTES_MAX);
     memset(q->fallback_from, '"', VB_BEACON_ID_BYTES_MAX);
+    char *constraint = malloc(VB_CONSTRAINT_BYTES_MAX + 1);
+    assert_non_null(constraint);
+    memset(constraint, 'x', VB_CONSTRAINT_BYTES_MAX);
+    memcpy(constraint, "{\"", 2);
+    memcpy(constraint + VB_CONSTRAINT_BYTES_MAX - 4, "\":1}", 4);
+    assert_int_equal(vb_text_set(&q->constraint, constraint, VB_CONSTRAINT_BYTES_MAX, NULL), VB_OK);
+    free(constraint);
     assert_int_equal(vb_commitment_make(&r, key, NULL), VB_OK);
     assert_int_equal(vb_commitment_encode(&r, &b, NULL), VB_OK);
     assert_int_equal(vb_abort_encode(&r, VB_ABORT_LOST, aborted_at, key, &c, NULL), VB_OK);
-    assert_true(b.len > 100000 && c.len < VB_COMMITMENT_BYTES_MAX / 2);
+    assert_true(b.len > 100000 + VB_CONSTRAINT_BYTES_MAX && c.len < VB_COMMITMENT_BYTES_MAX / 2);
     vb_receipt_free(&r);
     vb_buf_free(&b);
     vb_buf_free(&c);
@@ -396,6 +408,7 @@ static void edited_aborts_fail(void **state) {
         {"request.nonce", "\"\""},
         {"request.issued_at_ms", "\"1763834000124\""},
         {"request.sampling.temperature", "1"},
+        {"request.constraint", "{\"type\":\"json_object\"}"},
         {"commitment.value",
          "\"0000000000000000000000000000000000000000000000000000000000000000\""},
         /* y = 1, a point of small order, and no point at all: keys that sign nothing. */
