@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "crypto/random.h"
+#include "engine/model_file.h"
 #include "server/config.h"
 #include "server/server.h"
 
@@ -32,8 +33,17 @@ typedef struct given {
     vb_opt_list *list;
 } given;
 
+/* A model's file, and what is made of it. */
+typedef struct model_file {
+    vb_gguf *gguf;
+    vb_file_id *file_ids;
+    vb_tokenizer *tokenizer;
+    vb_model *model;
+    uint8_t digest[VB_SHA256_BYTES];
+} model_file;
+
 typedef struct serve {
-    vb_app a;
+    vb_app a; /* the tier, and how errors are shown; its model stays closed */
     vb_server_config c;
     const char *config_file;
     bool check_config, exit_with_stdin;
@@ -41,9 +51,10 @@ typedef struct serve {
     vb_trust *trust;
     vb_ed25519_key *key;
     vb_source *sources[VB_SERVER_SOURCES];
-    char data_dir[VB_PATH_BYTES_MAX], store_file[VB_PATH_BYTES_MAX];
+    char data_dir[VB_PATH_BYTES_MAX], store_file[VB_PATH_BYTES_MAX], mark_file[VB_PATH_BYTES_MAX];
     char *api_keys, *tls_certificate, *tls_key;
-    uint8_t digest[VB_SHA256_BYTES];
+    model_file *files;       /* [c.model.n] */
+    vb_server_model *models; /* [c.model.n] */
     vb_server *server;
 } serve;
 
@@ -97,31 +108,13 @@ static vb_err take_environment(serve *x, const vb_setting *s, vb_error *e) {
     return text ? vb_server_config_set(&x->c, s, text, name, e) : VB_OK;
 }
 
-/* A list of the command line as one text: its items have no spaces, as URLs and origins have not.
- */
-static vb_err take_list(serve *x, const vb_setting *s, const vb_opt_list *l, const char *where,
-                        vb_error *e) {
-    vb_buf joined = vb_buf_make(VB_SERVER_CONFIG_BYTES_MAX);
-    vb_err err = VB_OK;
-    for (size_t i = 0; !err && i < l->n; i++) {
-        err = strchr(l->items[i], ' ')
-                  ? vb_fail(e, VB_EINVAL, "%s: expected an item without spaces", where)
-              : vb_buf_printf(&joined, "%s ", l->items[i])
-                  ? vb_fail(e, VB_ELIMIT, "%s: too long", where)
-                  : VB_OK;
-    }
-    if (!err && joined.data) {
-        err = vb_server_config_set(&x->c, s, (const char *)joined.data, where, e);
-    }
-    vb_buf_free(&joined);
-    return err;
-}
-
 static vb_err take_option(serve *x, const vb_setting *s, const given *g, vb_error *e) {
     char where[NAME_BYTES + 2];
     snprintf(where, sizeof where, "--%s", g->option);
     if (s->kind == VB_SETTING_LIST) {
-        return g->list->n ? take_list(x, s, g->list, where, e) : VB_OK;
+        return g->list->n
+                   ? vb_server_config_set_items(&x->c, s, g->list->items, g->list->n, where, e)
+                   : VB_OK;
     }
     if (s->kind == VB_SETTING_FLAG) {
         return g->flag ? vb_server_config_set(&x->c, s, "true", where, e) : VB_OK;
@@ -232,31 +225,86 @@ static vb_err open_state(serve *x, vb_error *e) {
         (err = choose_path(x->store_file, x->c.store_file, x->data_dir, "receipts.db", e))) {
         return err;
     }
-    return open_key(x, key_path, e);
+    const int n = snprintf(x->mark_file, sizeof x->mark_file, "%s.mark", key_path);
+    return n < 0 || n >= (int)sizeof x->mark_file
+               ? vb_fail(e, VB_ELIMIT, "the path of the key is too long")
+               : open_key(x, key_path, e);
+}
+
+/* Of each model the file, so far without its weights. */
+static vb_err open_files(serve *x, vb_error *e) {
+    const size_t n = x->c.model.n;
+    x->files = calloc(n, sizeof *x->files);
+    x->models = calloc(n, sizeof *x->models);
+    vb_err err = x->files && x->models ? VB_OK : vb_fail(e, VB_ENOMEM, "no memory for the models");
+    for (size_t i = 0; !err && i < n; i++) {
+        model_file *f = &x->files[i];
+        vb_server_model *m = &x->models[i];
+        if (!(err = vb_server_config_model(x->c.model.items[i], &m->item, e)) &&
+            !(err = vb_model_file_open(m->item.path, &f->gguf, &f->file_ids, e)) &&
+            (err = vb_tokenizer_open(f->gguf, &f->tokenizer, e))) {
+            vb_fail_in(e, err, "%s", m->item.path);
+        }
+        m->gguf = f->gguf;
+        m->tokenizer = f->tokenizer;
+        m->sha256 = f->digest;
+    }
+    return err ? err : vb_server_plan(&x->c, x->models, n, e);
+}
+
+/* The weights, and the digest of the bytes that they came from. */
+static vb_err load_files(serve *x, vb_error *e) {
+    vb_err err = VB_OK;
+    for (size_t i = 0; !err && i < x->c.model.n; i++) {
+        model_file *f = &x->files[i];
+        vb_progress bar;
+        vb_progress_begin(&bar, "loading", "B", x->a.quiet);
+        const vb_model_options options = {x->a.kernels, vb_app_threads(&x->a), vb_progress_update,
+                                          &bar};
+        err = vb_model_load(f->gguf, &options, &f->model, e);
+        vb_progress_end(&bar);
+        x->models[i].model = f->model;
+        if (!err) {
+            err = vb_app_path_digest(f->gguf, f->file_ids, false, x->a.quiet, f->digest, e);
+        }
+        if (err) {
+            vb_fail_in(e, err, "%s", x->models[i].item.path);
+        }
+    }
+    return err;
+}
+
+static void close_files(serve *x) {
+    for (size_t i = 0; x->files && i < x->c.model.n; i++) {
+        vb_model_close(x->files[i].model);
+        vb_tokenizer_close(x->files[i].tokenizer);
+        vb_gguf_close(x->files[i].gguf);
+        free(x->files[i].file_ids);
+    }
+    free(x->files);
+    free(x->models);
 }
 
 static vb_err open_server(serve *x, vb_error *e) {
-    x->a.model_path = x->c.model;
     x->a.tier = x->c.tier;
     x->a.threads = x->c.threads;
     x->a.batch = x->c.batch;
     vb_err err;
-    if ((err = open_state(x, e)) || (err = vb_app_open(&x->a, true, e)) ||
-        (err = vb_app_model_digest(&x->a, false, x->digest, e))) {
+    if ((err = open_state(x, e)) || (err = vb_app_select_tier(&x->a, e)) ||
+        (err = open_files(x, e)) || (err = load_files(x, e))) {
         return err;
     }
     const vb_server_options o = {
         .config = &x->c,
-        .model = {.model = x->a.model,
-                  .gguf = x->a.gguf,
-                  .tokenizer = x->a.tokenizer,
-                  .sha256 = x->digest},
+        .models = x->models,
+        .n_models = x->c.model.n,
         .tier = x->a.kernels->name,
         .n_threads = vb_app_threads(&x->a),
         .batch_tokens = vb_app_batch(&x->a),
         .key = x->key,
         .data_dir = x->data_dir,
         .store_file = x->store_file,
+        .mark_file = x->mark_file,
         .sources = {x->sources[0], x->sources[1], x->sources[2]},
         .beacon_wait_ms = beacon_wait_ms(x),
         .trust = x->trust,
@@ -305,7 +353,7 @@ static vb_err run(serve *x, vb_error *e) {
 
 static void close_all(serve *x) {
     vb_server_close(x->server);
-    vb_app_close(&x->a);
+    close_files(x);
     for (size_t i = 0; i < VB_SERVER_SOURCES; i++) {
         vb_source_close(x->sources[i]);
     }
@@ -337,8 +385,8 @@ int vb_cmd_serve(int argc, char **argv) {
     vb_err err = add_settings(&x, &options, &e);
     const vb_command_spec spec = {
         "serve",
-        "-m FILE [OPTIONS]",
-        "Serves a model over HTTP with OpenAI's API; every completed answer has a signed receipt.\n"
+        "-m [NAME=]FILE [-m ...] [OPTIONS]",
+        "Serves models over HTTP with OpenAI's API; every completed answer has a signed receipt.\n"
         "Each setting is an option, a member of the configuration file (with _ for -) and a\n"
         "variable of the environment (VERBATIM_PORT); options win over these, and these over the\n"
         "file.",
@@ -350,6 +398,7 @@ int vb_cmd_serve(int argc, char **argv) {
     int status = err ? -1 : vb_options_parse(&spec, argc, argv, &rest, &n_rest);
     if (status < 0) {
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
         if (!err && !(err = configure(&x, &e))) {
             err = run(&x, &e);
         }

@@ -6,7 +6,7 @@
 
 #include "base/system.h"
 
-enum { SOURCES_MAX = 8, NS_PER_MS = 1000000 };
+enum { SOURCES_MAX = 8, MODES = 3, NS_PER_MS = 1000000 }; /* modes: next, latest, fixed */
 
 struct vb_rounds {
     pthread_mutex_t lock;
@@ -21,6 +21,8 @@ struct vb_rounds {
         vb_rounds *r;
         vb_source *source;
         pthread_t thread;
+        bool busy;
+        vb_beacon_mode mode; /* what it fetches for */
     } fetchers[SOURCES_MAX];
 };
 
@@ -36,10 +38,21 @@ static vb_wait *unlink_wait(vb_rounds *r, uint64_t serial) {
     return NULL;
 }
 
-/* The oldest wait that nobody fetches for. */
+/* No mode takes the fetchers of the others: a round of the future, which any client may name, keeps
+ * nobody from the next one. With the lock. */
+static bool may_fetch(const vb_rounds *r, vb_beacon_mode mode) {
+    const size_t most = r->n_threads < MODES ? 1 : r->n_threads - (MODES - 1);
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_threads; i++) {
+        n += r->fetchers[i].busy && r->fetchers[i].mode == mode;
+    }
+    return n < most;
+}
+
+/* The oldest wait that nobody fetches for, and somebody may. With the lock. */
 static vb_wait *choose(const vb_rounds *r) {
     for (vb_wait *w = r->waits; w; w = w->next) {
-        if (!w->fetching) {
+        if (!w->fetching && may_fetch(r, w->mode)) {
             return w;
         }
     }
@@ -135,9 +148,12 @@ static void *run_fetcher(void *user) {
                                      .wait_ms = left_ms > 1 ? (uint32_t)left_ms : 1};
         const uint64_t serial = w->serial;
         w->fetching = true;
+        f->busy = true;
+        f->mode = w->mode;
         pthread_mutex_unlock(&r->lock);
         fetch_for(f, serial, &want);
         pthread_mutex_lock(&r->lock);
+        f->busy = false;
     }
     pthread_mutex_unlock(&r->lock);
     return NULL;

@@ -20,18 +20,23 @@ MODEL = "demo"
 ANSWER_S = 120
 
 
-class Server:
-    """verbatim serve on a free port; ends with its standard input, as this process does."""
+def start(home, *args, model=DEMO, env=None, stderr=subprocess.DEVNULL):
+    """The process alone: it may not have come to listen yet."""
+    return subprocess.Popen([VERBATIM, "serve", "-m", model, "--port", "0", "--exit-with-stdin", *map(str, args)],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=env or home.env)
 
-    def __init__(self, home, *args, data="serve", env=None, tls=None):
+
+class Server:
+    """verbatim serve on a free port; ends with its standard input, as this process does. data: its folder,
+    inside home unless the path is absolute."""
+
+    def __init__(self, home, *args, data="serve", env=None, tls=None, model=DEMO):
         self.home, self.data = home, home.file(data)
         os.makedirs(self.data, exist_ok=True)
         self.tls = tls
-        self.log = open(home.file(f"{data}.log"), "ab")
-        self.process = subprocess.Popen(
-            [VERBATIM, "serve", "-m", DEMO, "--model-name", MODEL, "--port", "0", "--exit-with-stdin",
-             "--data-dir", self.data, *map(str, args)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, env=env or home.env)
+        self.log = open(home.file(os.path.basename(data) + ".log"), "ab")
+        self.process = start(home, "--model-name", MODEL, "--data-dir", self.data, *args, model=model, env=env,
+                             stderr=self.log)
         line = self.process.stdout.readline().decode()
         found = re.fullmatch(r"listening on https?://127\.0\.0\.1:(\d+)\n", line)
         if not found:
