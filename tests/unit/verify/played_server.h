@@ -22,6 +22,7 @@ enum { PROMPT = 20, ANSWER = 40 };
 static vb_gguf *gguf;
 static vb_model *model;
 static vb_tokenizer *tokenizer;
+static vb_vocabulary *vocabulary;
 static vb_ed25519_key *key;
 static uint8_t model_digest[32];
 static vb_report rep;
@@ -57,6 +58,7 @@ static inline int setup(void **state) {
     must(vb_kernels_select(NULL, &options.kernels, &e));
     must(vb_gguf_open(vb_test_source("models/verbatim-demo/verbatim-demo-q8_0.gguf"), &gguf, &e));
     must(vb_tokenizer_open(gguf, &tokenizer, &e));
+    must(vb_vocabulary_open(tokenizer, &vocabulary, &e));
     must(vb_model_load(gguf, &options, &model, &e));
     must(vb_ed25519_from_seed(secret, &key, &e));
     memset(model_digest, 0x5a, sizeof model_digest);
@@ -67,6 +69,7 @@ static inline int teardown(void **state) {
     (void)state;
     vb_ed25519_close(key);
     vb_model_close(model);
+    vb_vocabulary_close(vocabulary);
     vb_tokenizer_close(tokenizer);
     vb_gguf_close(gguf);
     return 0;
@@ -107,6 +110,29 @@ static inline void stop_at(vb_receipt *r, const char *text, size_t n) {
     must(vb_text_set(&r->request.stop_strings[r->request.n_stop_strings++], text, n, &e));
 }
 
+/* As canonical JSON; NULL: none. */
+static inline void hold_to(vb_receipt *r, const char *constraint) {
+    vb_text_free(&r->request.constraint);
+    if (constraint) {
+        must(vb_text_set(&r->request.constraint, constraint, strlen(constraint), &e));
+    }
+}
+
+/* The generation of a choice, for which grammar must live on. */
+static inline vb_generation *open_generation(const vb_receipt *r, uint32_t choice,
+                                             vb_stop_string stops[VB_STOP_STRINGS_MAX],
+                                             vb_grammar **grammar) {
+    vb_generation_options o;
+    vb_generation *g;
+    must(vb_receipt_generation(r, model, tokenizer, stops, &o, &e));
+    must(vb_receipt_seed(r, choice, o.seed, &e));
+    must(vb_receipt_grammar(&r->request, grammar, &e));
+    o.grammar = *grammar;
+    o.vocabulary = vocabulary;
+    must(vb_generation_open(&o, &g, &e));
+    return g;
+}
+
 typedef struct decoder {
     vb_generation *g;
     uint32_t token;
@@ -122,14 +148,11 @@ static inline vb_err decode(void *user, size_t item, size_t index, const float *
 /* Generates one choice a token at a time and adds it. */
 static inline void answer(vb_receipt *r, uint32_t choice) {
     vb_stop_string stops[VB_STOP_STRINGS_MAX];
-    vb_generation_options o;
-    decoder d = {NULL, 0};
+    vb_grammar *grammar;
+    decoder d = {open_generation(r, choice, stops, &grammar), 0};
     vb_session *session;
     vb_workspace *w;
     vb_finish finish;
-    must(vb_receipt_generation(r, model, tokenizer, stops, &o, &e));
-    must(vb_receipt_seed(r, choice, o.seed, &e));
-    must(vb_generation_open(&o, &d.g, &e));
     must(vb_session_open(model, r->request.ctx_tokens, &session, &e));
     must(vb_workspace_open(model, 1, r->request.ctx_tokens, 1, &w, &e));
     for (size_t i = 0; !vb_generation_ended(d.g, &finish); i++) {
@@ -146,6 +169,7 @@ static inline void answer(vb_receipt *r, uint32_t choice) {
     vb_workspace_close(w);
     vb_session_close(session);
     vb_generation_close(d.g);
+    vb_grammar_close(grammar);
 }
 
 /* As a server would, or a forger that is one: everything consistent, all signed. */

@@ -78,9 +78,9 @@ static vb_opening open_at(uint32_t choice, uint64_t t) {
     return o;
 }
 
-/* From bytes of both, as a verifier has them. */
-static vb_verdict check_with(const vb_opening *o, const vb_receipt *r,
-                             const vb_receipt_prompt *apart) {
+/* From bytes of both, as a verifier has them; v is of the model's file, NULL without it. */
+static vb_verdict check_under(const vb_opening *o, const vb_receipt *r,
+                              const vb_receipt_prompt *apart, const vb_vocabulary *v) {
     vb_buf bytes = vb_buf_make(VB_RECEIPT_BYTES_MAX), opened = vb_buf_make(VB_RECEIPT_BYTES_MAX);
     const vb_expect x = {.prompt = apart};
     vb_opening read;
@@ -89,13 +89,18 @@ static vb_verdict check_with(const vb_opening *o, const vb_receipt *r,
     vb_report_begin(&rep, VB_LEVEL_OPENING);
     assert_true(vb_check_receipt(bytes.data, bytes.len, &x, &parsed, &rep));
     assert_true(vb_opening_read(opened.data, opened.len, &read, &rep));
-    vb_opening_check(&read, &parsed, apart, NULL, kernels, &rep);
+    vb_opening_check(&read, &parsed, apart, v, kernels, &rep);
     vb_report_finish(&rep);
     vb_opening_free(&read);
     vb_receipt_free(&parsed);
     vb_buf_free(&opened);
     vb_buf_free(&bytes);
     return vb_report_verdict(&rep);
+}
+
+static vb_verdict check_with(const vb_opening *o, const vb_receipt *r,
+                             const vb_receipt_prompt *apart) {
+    return check_under(o, r, apart, NULL);
 }
 
 static void assert_refused(const vb_opening *o, const vb_receipt *r, vb_check_id id,
@@ -352,6 +357,133 @@ static void a_private_receipt_needs_its_prompt(void **state) {
     assert_int_equal(verify(&receipt, again), VB_VERDICT_VERIFIED); /* its leaves back */
 }
 
+/* A receipt whose answer keeps to {"a":<integer>}, replayed and opened at a position. */
+static void make_held(vb_receipt *r, uint8_t h[32]) {
+    begin(r, PROMPT, N, 1.0f);
+    hold_to(r, "{\"schema\":{\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"a\"]},"
+               "\"type\":\"json_schema\"}");
+    r->request.sampling.presence_penalty = 1.0f;
+    answer(r, 0);
+    sign(r);
+    const vb_replay_options o = {.on_position = keep};
+    assert_int_equal(verify(r, o), VB_VERDICT_VERIFIED);
+    must(vb_receipt_verification_hash(r, h, &e));
+}
+
+/* Signs anew what the receipt has become, and opens position t of it: a server that has committed
+ * to what the model gives, and to the tokens that it would rather have given. */
+static vb_opening commit_to(vb_receipt *r, uint64_t t) {
+    uint8_t changed[N][32], h[32];
+    vb_receipt_output *out = &r->outputs[0];
+    vb_opening o;
+    vb_trace tr;
+    vb_trace_begin(&tr);
+    for (size_t i = 0; i < out->n_tokens; i++) {
+        vb_trace_leaf(i, out->tokens[i], logits[0][i], n_vocab, changed[i]);
+        vb_trace_add(&tr, changed[i]);
+    }
+    vb_trace_root(&tr, out->trace_root);
+    sign(r);
+    must(vb_receipt_verification_hash(r, h, &e));
+    must(vb_opening_make(r, h, 0, t, logits[0][t], n_vocab, (const uint8_t(*)[32])changed,
+                         out->n_tokens, &o, &e));
+    return o;
+}
+
+static void assert_draw(vb_verdict verdict, vb_reason reason) {
+    assert_string_equal(vb_verdict_name(vb_report_verdict(&rep)), vb_verdict_name(verdict));
+    assert_string_equal(vb_reason_name(vb_report_reason(&rep)), vb_reason_name(reason));
+    assert_int_equal(rep.checks[VB_CHECK_OPENING_DRAW].reason, reason);
+}
+
+/* The vocabulary says what the constraint allows, at the first position and after any tokens. */
+static void a_constraint_needs_the_vocabulary(void **state) {
+    (void)state;
+    vb_receipt r;
+    vb_opening o;
+    uint8_t h[32];
+    make_held(&r, h);
+    const size_t n = r.outputs[0].n_tokens;
+    for (uint64_t t = 0; t < n; t++) {
+        must(vb_opening_make(&r, h, 0, t, logits[0][t], n_vocab, (const uint8_t(*)[32])leaves[0], n,
+                             &o, &e));
+        assert_int_equal(check_under(&o, &r, NULL, vocabulary), VB_VERDICT_VERIFIED);
+        assert_int_equal(check_with(&o, &r, NULL), VB_VERDICT_UNVERIFIABLE);
+        assert_draw(VB_VERDICT_UNVERIFIABLE, VB_REASON_MISSING_MODEL);
+        vb_opening_free(&o);
+    }
+    vb_receipt_free(&r);
+}
+
+/* A token that has no place in the answer, and one that has and was not drawn. */
+static void forged_tokens_under_a_constraint(void **state) {
+    (void)state;
+    vb_receipt r;
+    uint8_t h[32];
+    make_held(&r, h);
+    uint32_t *tokens = r.outputs[0].tokens;
+    const size_t n = r.outputs[0].n_tokens;
+    for (size_t t = 0; t < n; t += n / 2) {
+        const uint32_t kept = tokens[t];
+        tokens[t] = 0;
+        /* Opened itself, and where a later token is opened that follows it. */
+        for (size_t at = t; at < n; at++) {
+            vb_opening o = commit_to(&r, at);
+            assert_int_equal(check_under(&o, &r, NULL, vocabulary), VB_VERDICT_REFUTED);
+            assert_draw(VB_VERDICT_REFUTED, VB_REASON_TOKEN);
+            vb_opening_free(&o);
+        }
+        tokens[t] = kept;
+    }
+    /* Either may begin the answer; the draw gives one of them at most. */
+    const uint32_t brace = (uint32_t)vb_tokenizer_find(tokenizer, "{", 1);
+    const uint32_t gap = (uint32_t)vb_tokenizer_find(tokenizer, "\xc4\xa0", 2);
+    assert_true(brace < n_vocab && gap < n_vocab);
+    tokens[0] = tokens[0] == gap ? brace : gap;
+    vb_opening o = commit_to(&r, 0);
+    assert_int_equal(check_under(&o, &r, NULL, vocabulary), VB_VERDICT_REFUTED);
+    assert_draw(VB_VERDICT_REFUTED, VB_REASON_TOKEN);
+    vb_opening_free(&o);
+    vb_receipt_free(&r);
+}
+
+/* What the replay says of such receipts, an opening of them says too. */
+static void openings_of_what_is_no_constraint(void **state) {
+    (void)state;
+    static const struct {
+        const char *constraint;
+        vb_reason reason;
+    } cases[] = {
+        {"{}", VB_REASON_PARAMETERS},
+        {"{\"schema\":false,\"type\":\"json_schema\"}", VB_REASON_PARAMETERS},
+        {"{\"type\":\"grammar\"}", VB_REASON_UNSUPPORTED_FORMAT},
+        {"{\"schema\":{\"pattern\":\"a\"},\"type\":\"json_schema\"}", VB_REASON_UNSUPPORTED_FORMAT},
+    };
+    vb_receipt r;
+    uint8_t h[32];
+    make_held(&r, h);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        hold_to(&r, cases[i].constraint);
+        vb_opening o = commit_to(&r, 1);
+        (void)check_under(&o, &r, NULL, vocabulary);
+        assert_draw(cases[i].reason == VB_REASON_PARAMETERS ? VB_VERDICT_REFUTED
+                                                            : VB_VERDICT_UNVERIFIABLE,
+                    cases[i].reason);
+        vb_opening_free(&o);
+    }
+    /* Logits for fewer tokens than the vocabulary has. */
+    hold_to(&r, "{\"type\":\"json_object\"}");
+    n_vocab = vb_vocabulary_size(vocabulary) - 1;
+    vb_opening o = commit_to(&r, 1);
+    n_vocab = vb_model_get_config(model)->n_vocab;
+    (void)check_under(&o, &r, NULL, vocabulary);
+    assert_draw(VB_VERDICT_REFUTED, VB_REASON_PARAMETERS);
+    vb_opening_free(&o);
+    vb_receipt_free(&r);
+    const vb_replay_options again = {.on_position = keep};
+    assert_int_equal(verify(&receipt, again), VB_VERDICT_VERIFIED); /* its leaves back */
+}
+
 /* An opening of another receipt, the same server's and the same position's. */
 static void an_opening_belongs_to_one_receipt(void **state) {
     (void)state;
@@ -428,6 +560,9 @@ int main(void) {
         cmocka_unit_test(every_bit_of_the_logits_counts),
         cmocka_unit_test(a_committed_lie_is_a_lie),
         cmocka_unit_test(a_private_receipt_needs_its_prompt),
+        cmocka_unit_test(a_constraint_needs_the_vocabulary),
+        cmocka_unit_test(forged_tokens_under_a_constraint),
+        cmocka_unit_test(openings_of_what_is_no_constraint),
         cmocka_unit_test(an_opening_belongs_to_one_receipt),
         cmocka_unit_test(the_maker_refuses),
     };
