@@ -19,6 +19,7 @@ COPY packaging/healthcheck /usr/lib/verbatim/healthcheck
 ENV VERBATIM_ADDRESS=0.0.0.0 \
     VERBATIM_PORT=8080 \
     VERBATIM_DATA_DIR=/var/lib/verbatim \
+    XDG_CACHE_HOME=/var/lib/verbatim/.cache \
     VERBATIM_MODEL=/usr/share/verbatim/models/verbatim-demo-q8_0.gguf
 USER 10001:10001
 WORKDIR /var/lib/verbatim

@@ -20,6 +20,7 @@ set(VB_DEMO_MODEL ${CMAKE_INSTALL_FULL_DATADIR}/verbatim/models/verbatim-demo-q8
 configure_file(packaging/verbatim.service.in ${packaging_dir}/verbatim.service @ONLY)
 configure_file(packaging/verbatim.json.in ${packaging_dir}/verbatim.json @ONLY)
 install(FILES ${packaging_dir}/verbatim.service DESTINATION lib/systemd/system)
+install(FILES packaging/sysusers.conf DESTINATION lib/sysusers.d RENAME verbatim.conf)
 install(FILES ${packaging_dir}/verbatim.json DESTINATION ${config_dir})
 
 set(CPACK_PACKAGE_NAME verbatim)
@@ -37,5 +38,6 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # TLS to beacons is verified with Debian's certificates.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS ca-certificates)
 file(WRITE ${packaging_dir}/conffiles "${VB_CONFIG}\n")
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${packaging_dir}/conffiles)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${packaging_dir}/conffiles
+  ${CMAKE_SOURCE_DIR}/packaging/postinst)
 include(CPack)
