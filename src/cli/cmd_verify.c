@@ -49,11 +49,32 @@ static const char *answer_says(const vb_report *rep) {
     return "not computed again: any text could stand here";
 }
 
+/* Whether the answers are texts that the request's constraint accepts: those that were cut off, by
+ * a limit or a stop string, need not be. */
+static void print_constraint(const vb_verification *v) {
+    size_t n_cut = 0;
+    for (size_t i = 0; i < v->r->n_outputs; i++) {
+        n_cut += v->r->outputs[i].finish == VB_FINISH_LENGTH;
+    }
+    const char *says = "named in the request; whether the answer keeps to it was not checked";
+    if (v->rep->level == VB_LEVEL_OPENING) {
+        says = "the token was drawn from what the request's constraint allows there";
+    } else if (v->rep->level != VB_LEVEL_RECEIPT) {
+        says = n_cut                          ? "kept to up to where the limit of length cut it off"
+               : v->r->request.n_stop_strings ? "kept to, unless a stop string cut it off"
+                                              : "kept to: the answer is what the request demands";
+    }
+    printf("constraint  %s\n", says);
+}
+
 /* What a good receipt says, and what it does not, in four lines for who reads only those. */
 static void print_meaning(const vb_verification *v) {
     const vb_check *checks = v->rep->checks;
     const vb_check *rule = &checks[VB_CHECK_ROUND_RULE], *beacon = &checks[VB_CHECK_BEACON];
     printf("\nanswer      %s\n", answer_says(v->rep));
+    if (v->r->request.constraint.p) {
+        print_constraint(v);
+    }
     printf("server      %s\n", checks[VB_CHECK_SERVER_KEY].status == VB_CHECK_PASS
                                    ? "the key that was expected signed request and answer"
                                    : "one key signed request and answer; whose it is was not "
