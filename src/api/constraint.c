@@ -224,22 +224,33 @@ static json_t *make(const vb_api_request *q, vb_tool_form form, vb_err *err, vb_
     return o;
 }
 
+/* The canonical text. It is written as deep in arrays as it lies in a receipt, so that the limit of
+ * nesting is the one that the receipt has. */
+static vb_err write_text(json_t *constraint, vb_text *out, vb_error *e) {
+    static const char open[] = "[[";
+    const size_t n_open = sizeof open - 1;
+    json_t *nested = json_pack("[[O]]", constraint);
+    vb_buf text = vb_buf_make(VB_CONSTRAINT_BYTES_MAX + 2 * n_open);
+    vb_err err = nested ? vb_jcs_append(nested, &text, e) : vb_fail(e, VB_ENOMEM, "no memory");
+    if (!err) {
+        err = vb_text_set(out, (const char *)text.data + n_open, text.len - 2 * n_open, e);
+    }
+    vb_buf_free(&text);
+    json_decref(nested);
+    return err;
+}
+
 vb_err vb_api_constraint(const vb_api_request *q, vb_tool_form form, vb_text *out,
                          vb_api_error *e) {
     vb_err err;
+    vb_error inner;
     json_t *constraint = make(q, form, &err, e);
     if (!constraint) {
         return err;
     }
-    vb_error inner;
-    vb_buf text = vb_buf_make(VB_CONSTRAINT_BYTES_MAX);
-    if (!(err = vb_jcs_append(constraint, &text, &inner))) {
-        err = vb_text_set(out, (const char *)text.data, text.len, &inner);
-    }
-    if (err) {
+    if ((err = write_text(constraint, out, &inner))) {
         vb_api_constraint_fail(q, err, &inner, e);
     }
-    vb_buf_free(&text);
     json_decref(constraint);
     return err;
 }

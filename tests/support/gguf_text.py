@@ -1,9 +1,10 @@
-"""Copies of a GGUF file with other texts in its metadata: the tensors keep their bytes and their
-alignment. Standard library only."""
+"""Copies of a GGUF file with other texts in its metadata, and other tokens in its vocabulary: the
+tensors keep their bytes and their alignment. Standard library only."""
 import struct
 
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # types of fixed size
-TEXT, ARRAY = 8, 9
+INT32, TEXT, ARRAY = 5, 8, 9
+USER_DEFINED = 4  # a token that stands for its text as it is
 ALIGNMENT = 32
 
 
@@ -49,8 +50,24 @@ def entries_of(reader, n):
         yield key, reader.data[start:reader.at]
 
 
-def rewrite(source, target, texts):
-    """target becomes source with the texts, {key: text}, in place of its own or in addition."""
+def replace_items(entry, kind, changes):
+    """The entry of an array with other items: {index: bytes of the item}."""
+    r = Reader(entry)
+    key, array, found, n = r.text(), r.number("I"), r.number("I"), r.number("Q")
+    assert array == ARRAY and found == kind, key
+    items = []
+    for _ in range(n):
+        start = r.at
+        r.skip_value(kind)
+        items.append(entry[start:r.at])
+    for i, item in changes.items():
+        items[i] = item
+    return text_bytes(key) + struct.pack("<IIQ", ARRAY, kind, n) + b"".join(items)
+
+
+def rewrite(source, target, texts, printed=None):
+    """target becomes source with the texts, {key: text}, in place of its own or in addition. printed:
+    {id: text}, tokens that become ones which print this text."""
     with open(source, "rb") as f:
         r = Reader(f.read())
     magic, version, n_tensors, n_entries = r.take(4), r.number("I"), r.number("Q"), r.number("Q")
@@ -59,6 +76,11 @@ def rewrite(source, target, texts):
     assert "general.alignment" not in entries, "only the default alignment is written"
     for key, text in texts.items():
         entries[key] = text_bytes(key) + struct.pack("<I", TEXT) + text_bytes(text)
+    if printed:
+        key = "tokenizer.ggml.tokens"
+        entries[key] = replace_items(entries[key], TEXT, {i: text_bytes(t) for i, t in printed.items()})
+        key = "tokenizer.ggml.token_type"
+        entries[key] = replace_items(entries[key], INT32, {i: struct.pack("<i", USER_DEFINED) for i in printed})
     tensors = r.at
     for _ in range(n_tensors):  # name, dimensions, type, offset
         r.text()
