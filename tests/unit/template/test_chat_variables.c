@@ -201,6 +201,16 @@ static void test_values(void **state) {
     }
 }
 
+/* Members keep their order, a message's role its place. */
+static void test_order(void **state) {
+    (void)state;
+    check_text("{{ messages }}", "{" HI "}", NULL, "[{'role': 'user', 'content': 'Hi'}]");
+    check_text(
+        "{{ messages | tojson }}",
+        "{\"messages\":[{\"z\":1,\"role\":\"tool\",\"a\":2},{\"content\":\"\",\"role\":\"x\"}]}",
+        NULL, "[{\"z\": 1, \"role\": \"tool\", \"a\": 2}, {\"content\": \"\", \"role\": \"x\"}]");
+}
+
 /* U+0000 is a character like others; no text ends there. */
 static void test_zero_bytes(void **state) {
     static const char json[] = "{\"v\":\"a\\u0000b\"," HI "}";
@@ -468,6 +478,7 @@ int main(void) {
         cmocka_unit_test(test_refused_by_path),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_zero_bytes),
         cmocka_unit_test(test_given_and_own),
         cmocka_unit_test(test_names_of_the_language),
