@@ -20,6 +20,7 @@ static const uint32_t chat[PROMPT] = {2302, 491,  198, 437, 465,  271,  489, 490
 static vb_gguf *gguf;
 static vb_model *model;
 static vb_tokenizer *tokenizer;
+static vb_vocabulary *vocabulary;
 static vb_session *session;
 static vb_workspace *workspace;
 static vb_ed25519_key *key;
@@ -40,6 +41,7 @@ static int setup(void **state) {
     must(vb_kernels_select(NULL, &options.kernels, &e));
     must(vb_gguf_open(vb_test_source("models/verbatim-demo/verbatim-demo-q8_0.gguf"), &gguf, &e));
     must(vb_tokenizer_open(gguf, &tokenizer, &e));
+    must(vb_vocabulary_open(tokenizer, &vocabulary, &e));
     must(vb_model_load(gguf, &options, &model, &e));
     must(vb_session_open(model, CTX, &session, &e));
     must(vb_workspace_open(model, BATCH, CTX, 2, &workspace, &e));
@@ -60,6 +62,7 @@ static int teardown(void **state) {
     vb_workspace_close(workspace);
     vb_session_close(session);
     vb_model_close(model);
+    vb_vocabulary_close(vocabulary);
     vb_tokenizer_close(tokenizer);
     vb_gguf_close(gguf);
     return 0;
@@ -273,6 +276,7 @@ static vb_err answer(vb_receipt *r, const vb_ed25519_key *k, vb_local_chain *cha
     const vb_answer_options o = {
         .model = model,
         .tokenizer = tokenizer,
+        .vocabulary = vocabulary,
         .workspace = workspace,
         .session = session,
         .batch_tokens = BATCH,
@@ -354,6 +358,75 @@ static void test_unsigned(void **state) {
     vb_receipt_free(&without);
 }
 
+static void hold_to(vb_receipt *r, const char *constraint) {
+    must(vb_text_set(&r->request.constraint, constraint, strlen(constraint), &e));
+}
+
+/* The answer is one of the texts, and the same without a receipt. */
+static void test_constraint(void **state) {
+    (void)state;
+    static const char constraint[] = "{\"texts\":[\"left\",\"right\"],\"type\":\"choice\"}";
+    size_t n_left = 0;
+    for (uint64_t i = 0; i < 8; i++) {
+        vb_receipt with, without;
+        uint8_t hash[32];
+        seen a = {.n_text = 0}, b = {.n_text = 0};
+        fill(&with, VB_MODE_FIXED);
+        fill(&without, VB_MODE_FIXED);
+        with.request.seed = without.request.seed = i;
+        with.request.sampling.temperature = without.request.sampling.temperature = 100;
+        hold_to(&with, constraint);
+        hold_to(&without, constraint);
+        must(answer(&with, key, NULL, hash, &a));
+        must(answer(&without, NULL, NULL, NULL, &b));
+        assert_consistent(&with, hash);
+        const vb_text *text = &with.outputs[0].text;
+        n_left += strcmp(text->p, "left") == 0;
+        assert_true(strcmp(text->p, "left") == 0 || strcmp(text->p, "right") == 0);
+        assert_int_equal(with.outputs[0].finish, VB_FINISH_STOP);
+        assert_int_equal(a.n_text, text->len);
+        assert_memory_equal(a.text, text->p, text->len);
+        assert_memory_equal(with.outputs[0].trace_root, without.outputs[0].trace_root, 32);
+        vb_receipt_free(&with);
+        vb_receipt_free(&without);
+    }
+    assert_true(n_left > 0 && n_left < 8);
+}
+
+/* What can not be kept to takes no number. */
+static void test_refused_constraints(void **state) {
+    (void)state;
+    static const struct {
+        const char *constraint, *message;
+        vb_err err;
+    } cases[] = {
+        {"{}", "constraint.type", VB_EFORMAT},
+        {"{ }", "not canonical", VB_EFORMAT},
+        {"{\"schema\":{\"items\":{\"format\":\"date\"}},\"type\":\"json_schema\"}",
+         "schema.items.format", VB_EUNSUPPORTED},
+        {"{\"schema\":false,\"type\":\"json_schema\"}", "no text satisfies", VB_EINVAL},
+        {"{\"type\":\"json_object\"}", "stop token", VB_EUNSUPPORTED},
+    };
+    uint64_t before, after;
+    must(vb_sequence_last(dir, &before, &e));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        vb_receipt r;
+        seen s = {.n_text = 0};
+        fill(&r, VB_MODE_FIXED);
+        hold_to(&r, cases[i].constraint);
+        r.request.stop_tokens[0] = (uint32_t)vb_tokenizer_find(tokenizer, "}", 1);
+        r.request.n_stop_tokens = 1;
+        assert_int_equal(answer(&r, key, NULL, NULL, &s), cases[i].err);
+        if (!strstr(e.msg, cases[i].message)) {
+            fail_msg("%s", e.msg);
+        }
+        assert_int_equal(s.n_calls, 0);
+        vb_receipt_free(&r);
+    }
+    must(vb_sequence_last(dir, &after, &e));
+    assert_int_equal(after, before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batches_and_prefix),
@@ -362,6 +435,8 @@ int main(void) {
         cmocka_unit_test(test_interruptions),
         cmocka_unit_test(test_receipts),
         cmocka_unit_test(test_unsigned),
+        cmocka_unit_test(test_constraint),
+        cmocka_unit_test(test_refused_constraints),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -6,7 +6,9 @@
 #include <jansson.h>
 
 #include "unit/receipt/sample_receipt.h"
+#include "unit/tokenizer/small_vocab.h"
 #include "verify/check.h"
+#include "verify/constraint.h"
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -66,6 +68,52 @@ static void a_failed_allocation_is_no_verdict(void **state) {
     vb_buf_free(&b);
 }
 
+static vb_vocabulary *vocabulary;
+
+/* As the check `tokens` does it: compiled, held to for a token, and what could not be done said. */
+static void hold(const vb_buf *constraint) {
+    static const char first[] = "{";
+    vb_receipt_request q = {.constraint = {(char *)constraint->data, constraint->len}};
+    vb_error e = {VB_OK, ""};
+    vb_grammar *g = NULL;
+    vb_held *h = NULL;
+    const uint64_t *allowed;
+    vb_err err = vb_receipt_grammar(&q, &g, &e);
+    if (!err &&
+        !(err = vb_held_open(g, vocabulary, vb_vocabulary_size(vocabulary), NULL, 0, &h, &e)) &&
+        !(err = vb_held_mask(h, &allowed, &e))) {
+        err = vb_held_accept(h, (uint32_t)first[0], &e);
+    }
+    vb_held_close(h);
+    vb_grammar_close(g);
+    vb_report_begin(&rep, VB_LEVEL_FULL);
+    if (err) {
+        vb_report_constraint(&rep, VB_CHECK_TOKENS, err, &e);
+    }
+}
+
+static void a_failed_allocation_is_no_constraint(void **state) {
+    static char constraint[] = "{\"schema\":{\"properties\":{\"a\":{\"enum\":[1,\"x\"]}},"
+                               "\"required\":[\"a\"]},\"type\":\"json_schema\"}";
+    const vb_buf b = {.data = (uint8_t *)constraint, .len = strlen(constraint)};
+    vb_buf file = small_bpe("gpt-2", NULL, 0);
+    vb_tokenizer *t;
+    vb_error e;
+    long nth = 0;
+    (void)state;
+    assert_int_equal(small_open(&file, &t, &e), VB_OK);
+    assert_int_equal(vb_vocabulary_open(t, &vocabulary, &e), VB_OK);
+    while (with_failure(nth, hold, &b)) {
+        assert_int_equal(rep.checks[VB_CHECK_TOKENS].status, VB_CHECK_UNKNOWN);
+        assert_int_equal(rep.checks[VB_CHECK_TOKENS].reason, VB_REASON_UNFINISHED);
+        nth++;
+    }
+    assert_int_equal(rep.checks[VB_CHECK_TOKENS].status, VB_CHECK_MISSING);
+    assert_true(nth > 20);
+    vb_vocabulary_close(vocabulary);
+    vb_tokenizer_close(t);
+}
+
 static vb_err written;
 static vb_buf out;
 
@@ -110,6 +158,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_allocation_is_no_verdict),
         cmocka_unit_test(a_failed_allocation_is_no_output),
+        cmocka_unit_test(a_failed_allocation_is_no_constraint),
     };
     json_set_alloc_funcs(json_malloc, json_free); /* a shared library: --wrap does not reach it */
     return cmocka_run_group_tests(tests, NULL, NULL);
