@@ -1,6 +1,7 @@
 #include "server/httpd.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,13 +55,39 @@ static const vb_httpd_route *find_route(const vb_httpd *h, vb_exchange *x, const
 typedef struct lengths {
     unsigned content_length, transfer_encoding;
     bool unknown_encoding, bad_length, too_long;
+    bool bad_name;
     uint64_t bytes;
 } lengths;
+
+static bool is_token(const char *name) {
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    const char *p = name;
+    while (*p && (isalnum((unsigned char)*p) || strchr(marks, *p))) {
+        p++;
+    }
+    return p != name && !*p;
+}
+
+/* Of a folded line libmicrohttpd hangs what was folded on the name ("Transfer-Encodingchunked"),
+ * and a space before the colon is to it a part of the name: a length that it does not see, and that
+ * others on the way may. */
+static bool hides_length(const char *name) {
+    static const char *const ours[] = {MHD_HTTP_HEADER_CONTENT_LENGTH,
+                                       MHD_HTTP_HEADER_TRANSFER_ENCODING};
+    for (size_t i = 0; i < 2; i++) {
+        const size_t n = strlen(ours[i]);
+        if (strncasecmp(name, ours[i], n) == 0 && name[n]) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const char *name,
                                       const char *value) {
     lengths *l = cls;
     (void)kind;
+    l->bad_name |= !is_token(name) || hides_length(name);
     if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
         l->content_length++;
         const size_t n = value ? strlen(value) : 0;
@@ -75,10 +102,13 @@ static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const 
 }
 
 /* A body has one length that everybody on the way understands in the same way, within limits. */
-static void check_lengths(vb_exchange *x) {
+static void check_headers(vb_exchange *x) {
     lengths l = {0};
     MHD_get_connection_values(x->connection, MHD_HEADER_KIND, look_at_header, &l);
-    if (l.content_length + l.transfer_encoding > 1 || l.unknown_encoding || l.bad_length) {
+    if (l.bad_name) {
+        vb_exchange_fail(x, 400, "invalid_header",
+                         "a header's name is a token (RFC 9110), on one line with its value");
+    } else if (l.content_length + l.transfer_encoding > 1 || l.unknown_encoding || l.bad_length) {
         vb_exchange_fail(x, 400, "invalid_length",
                          "the request's body needs one Content-Length, or Transfer-Encoding: "
                          "chunked");
@@ -134,7 +164,7 @@ static void begin(vb_httpd *h, vb_exchange *x, const char *method) {
         refuse_draining(x);
         return;
     }
-    check_lengths(x);
+    check_headers(x);
     if (!x->ready && h->o.admit && !h->o.admit(h->o.user, x, x->route)) {
         VB_ASSERT(x->ready);
     }
@@ -158,9 +188,11 @@ static void take_body(vb_httpd *h, vb_exchange *x, const char *bytes, size_t n_b
             x->body_refused = 503;
         }
     }
-    if (x->body_refused) {
+    if (x->body_refused) { /* what it had is room for others, who came as far as it */
         vb_buf_free(&x->body);
         x->body = vb_buf_make(x->route->body_bytes_max);
+        atomic_fetch_sub(&h->bodies_bytes, x->body_reserved);
+        x->body_reserved = 0;
     }
 }
 
@@ -178,6 +210,27 @@ static void handle(vb_httpd *h, vb_exchange *x) {
         vb_watch_phase(h, x->socket, VB_PHASE_ANSWER, x);
         x->route->handle(h->o.user, x);
     }
+}
+
+/* %XX in paths and queries. An end of text stays as it was written: what follows it would be lost,
+ * and the path be another one than a proxy on the way has seen. */
+static size_t unescape(void *user, struct MHD_Connection *c, char *s) {
+    (void)user;
+    (void)c;
+    char *to = s;
+    for (const char *p = s; *p;) {
+        const char two[3] = {(char)tolower((unsigned char)p[1]),
+                             (char)(p[1] ? tolower((unsigned char)p[2]) : 0), 0};
+        uint8_t byte = 0;
+        if (*p == '%' && vb_hex_decode(two, &byte, 1) && byte) {
+            *to++ = (char)byte;
+            p += 3;
+        } else {
+            *to++ = *p++;
+        }
+    }
+    *to = 0;
+    return (size_t)(to - s);
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
@@ -302,6 +355,7 @@ vb_err vb_httpd_start(vb_httpd *h, vb_error *e) {
                                          (intptr_t)((o->idle_ms + 999) / 1000), NULL};
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL};
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL};
+    items[n++] = (struct MHD_OptionItem){MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)unescape, NULL};
     if (o->tls_certificate) {
         flags |= MHD_USE_TLS;
         items[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,
