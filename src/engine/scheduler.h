@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "engine/scheduler_turn.h"
 #include "model/model.h"
 #include "verify/generation.h"
 
@@ -42,6 +43,9 @@ typedef struct vb_scheduler_options {
     size_t sequences_max;  /* choices of admitted requests: 1 .. VB_SEQUENCES_MAX */
     size_t queue_max;      /* requests not admitted yet: 1 .. VB_QUEUE_MAX */
     bool prefix_cache;     /* full pages are kept and shared (prefix_cache.h) */
+    /* Taken for each pass, where other schedulers share the processors; NULL: there are none.
+     * Borrowed until close. */
+    vb_scheduler_turn *turn;
 } vb_scheduler_options;
 
 /* How one choice ended. */

@@ -169,17 +169,10 @@ static vb_err on_logits(void *user, size_t item, size_t index, const float *logi
     return VB_OK;
 }
 
-static void compute(vb_scheduler *s, size_t n) {
+/* The pass, and where it fails one for each item. */
+static void run_passes(vb_scheduler *s, size_t n) {
     pass all = {s, 0};
     vb_error error;
-    size_t n_pages = 0;
-    for (size_t i = 0; i < n; i++) {
-        const size_t length = vb_session_length(s->items[i].session);
-        n_pages +=
-            vb_scheduler_pages_of(length + s->items[i].n_tokens) - vb_scheduler_pages_of(length);
-    }
-    make_room(s, n_pages);
-    s->counts.steps++;
     if (!vb_forward(s->o.model, s->workspace, s->items, n, on_logits, &all, &error)) {
         return;
     }
@@ -191,6 +184,24 @@ static void compute(vb_scheduler *s, size_t n) {
             q->err = err;
             q->error = error;
         }
+    }
+}
+
+static void compute(vb_scheduler *s, size_t n) {
+    size_t n_pages = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t length = vb_session_length(s->items[i].session);
+        n_pages +=
+            vb_scheduler_pages_of(length + s->items[i].n_tokens) - vb_scheduler_pages_of(length);
+    }
+    make_room(s, n_pages);
+    s->counts.steps++;
+    if (s->o.turn) {
+        vb_scheduler_turn_take(s->o.turn);
+    }
+    run_passes(s, n);
+    if (s->o.turn) {
+        vb_scheduler_turn_give(s->o.turn);
     }
 }
 

@@ -124,24 +124,41 @@ void vb_clients_close(vb_clients *c) {
     }
 }
 
+/* The digest of the key that the header brings; false: it brings none. */
+static bool hash_key(const char *authorization, uint8_t hash[VB_SHA256_BYTES]) {
+    if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0) {
+        return false;
+    }
+    const char *key = authorization + 7 + strspn(authorization + 7, " ");
+    vb_sha256_of(key, strlen(key), hash);
+    return true;
+}
+
+static bool is_same_hash(const uint8_t a[VB_SHA256_BYTES], const uint8_t b[VB_SHA256_BYTES]) {
+    volatile uint8_t different = 0;
+    for (size_t k = 0; k < VB_SHA256_BYTES; k++) {
+        different |= a[k] ^ b[k];
+    }
+    return !different;
+}
+
+bool vb_client_key_is(const char *authorization, const uint8_t sha256[VB_SHA256_BYTES]) {
+    uint8_t hash[VB_SHA256_BYTES];
+    return hash_key(authorization, hash) && is_same_hash(hash, sha256);
+}
+
 /* Every key is compared, and every byte of it, whatever the first ones say. */
 static vb_client *find_client(vb_clients *c, const char *authorization) {
+    uint8_t hash[VB_SHA256_BYTES];
     if (c->open) {
         return &c->clients[0];
     }
-    if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0) {
+    if (!hash_key(authorization, hash)) {
         return NULL;
     }
-    const char *key = authorization + 7 + strspn(authorization + 7, " ");
-    uint8_t hash[VB_SHA256_BYTES];
-    vb_sha256_of(key, strlen(key), hash);
     vb_client *found = NULL;
     for (size_t i = 0; i < c->n; i++) {
-        volatile uint8_t different = 0;
-        for (size_t k = 0; k < VB_SHA256_BYTES; k++) {
-            different |= hash[k] ^ c->clients[i].sha256[k];
-        }
-        found = different ? found : &c->clients[i];
+        found = is_same_hash(hash, c->clients[i].sha256) ? &c->clients[i] : found;
     }
     return found;
 }

@@ -11,10 +11,12 @@
 #ifndef VB_SERVER_CLIENTS_H
 #define VB_SERVER_CLIENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
+#include "crypto/sha256.h"
 
 typedef struct vb_clients vb_clients;
 typedef struct vb_client vb_client;
@@ -44,5 +46,9 @@ vb_admission vb_clients_admit(vb_clients *c, const char *authorization, uint64_t
 void vb_clients_leave(vb_clients *c, vb_client *client);
 
 const char *vb_client_name(const vb_client *client);
+
+/* Whether the header brings the key with this SHA-256; in a time that does not say how much of it
+ * is right. */
+bool vb_client_key_is(const char *authorization, const uint8_t sha256[VB_SHA256_BYTES]);
 
 #endif

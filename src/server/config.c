@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "crypto/sha256.h"
 #include "engine/scheduler.h"
 #include "json/json.h"
 
@@ -21,16 +22,17 @@
 enum { SECONDS_MAX = 86400, MEGABYTES_MAX = 1 << 24 };
 
 static const vb_setting settings[] = {
-    TEXT(model, "FILE", "the model (GGUF)"),
-    TEXT(model_name, "NAME", "what clients call it (default: the name in the file)"),
+    LIST(model, "[NAME=]FILE", "a model (GGUF), and what clients call it: NAME or NAME,NAME..."),
+    TEXT(model_name, "NAME", "the name of the only model (default: the name in the file)"),
     TEXT(address, "IP", "where to listen (default 127.0.0.1)"),
     NUMBER(port, 0, 65535, "port (default 8080); 0: any free one, which is printed"),
     TEXT(tier, "NAME", "instruction set: scalar, avx2, avx512vnni, neon (default: the best here)"),
     NUMBER(threads, 0, VB_THREADS_MAX, "threads of a pass (default: all processors)"),
     NUMBER(batch, 0, VB_BATCH_TOKENS_MAX, "tokens of a pass (default 512)"),
     NUMBER(ctx, 0, VB_MODEL_CTX_TOKENS_MAX, "tokens of a sequence (default: the model's limit)"),
-    NUMBER(kv_megabytes, 1, MEGABYTES_MAX, "memory of the KV cache, all requests (default 1024)"),
-    NUMBER(sequences, 1, VB_SEQUENCES_MAX, "answers that are made at once (default 16)"),
+    NUMBER(kv_megabytes, 1, MEGABYTES_MAX,
+           "memory of the KV caches, which models have equal parts of (default 1024)"),
+    NUMBER(sequences, 1, VB_SEQUENCES_MAX, "answers that a model makes at once (default 16)"),
     NUMBER(queue, 1, VB_QUEUE_MAX, "requests that may wait for a place (default 64)"),
     NUMBER(workers, 1, VB_SERVER_WORKERS_MAX, "threads that commit and sign (default 4)"),
     NUMBER(max_tokens, 1, VB_MODEL_CTX_TOKENS_MAX,
@@ -49,7 +51,10 @@ static const vb_setting settings[] = {
     TEXT(beacon_ca, "FILE", "certificates to verify https endpoints with"),
     TEXT(trust_file, "FILE", "trust roots (default: the built-in ones)"),
     FLAG(no_client_seed, "refuse requests that bring their own seed"),
+    FLAG(private_receipts, "leave prompts out of receipts, where a request does not say"),
     TEXT(api_keys, "FILE", "keys of clients (default: everybody may ask)"),
+    FLAG(public_receipts, "who knows a record's id may read it, whosever it is"),
+    TEXT(metrics_key, "SHA256", "of the key that /metrics asks for (default: it is open)"),
     NUMBER(requests_per_minute, 0, 1000000, "of one client (default 0: no limit)"),
     NUMBER(concurrent, 0, 100000, "requests of one client at once (default 0: no limit)"),
     TEXT(tls_certificate, "FILE", "certificate chain (PEM): serve HTTPS"),
@@ -161,6 +166,20 @@ static vb_err set_number(vb_server_config *c, const vb_setting *s, const char *t
     return VB_OK;
 }
 
+vb_err vb_server_config_set_items(vb_server_config *c, const vb_setting *s,
+                                  const char *const *items, size_t n, const char *where,
+                                  vb_error *e) {
+    VB_ASSERT(s->kind == VB_SETTING_LIST);
+    vb_config_list *l = slot(c, s);
+    clear_list(l);
+    vb_err err = VB_OK;
+    for (size_t i = 0; !err && i < n; i++) {
+        err = items[i][0] ? add_item(l, items[i], strlen(items[i]), where, e)
+                          : vb_fail(e, VB_EINVAL, "%s: expected a text that is not empty", where);
+    }
+    return err;
+}
+
 static vb_err set_list(vb_config_list *l, const char *text, const char *where, vb_error *e) {
     clear_list(l);
     vb_err err = VB_OK;
@@ -222,10 +241,16 @@ static vb_err read_member(vb_server_config *c, const vb_setting *s, const json_t
         *(bool *)slot(c, s) = json_is_true(v);
         return VB_OK;
     case VB_SETTING_LIST:
-        if (!json_is_array(v)) {
-            return vb_fail(e, VB_EFORMAT, "%s: expected an array of texts", s->name);
+        if (!json_is_array(v) && !json_is_string(v)) {
+            return vb_fail(e, VB_EFORMAT, "%s: expected an array of texts, or one text", s->name);
         }
         clear_list(slot(c, s));
+        if (json_is_string(v)) {
+            err = check_string(v, s->name, e);
+            return err ? err
+                       : add_item(slot(c, s), json_string_value(v), json_string_length(v), s->name,
+                                  e);
+        }
         json_array_foreach(v, i, item) {
             if ((err = check_string(item, s->name, e)) ||
                 (err = add_item(slot(c, s), json_string_value(item), json_string_length(item),
@@ -263,9 +288,63 @@ vb_err vb_server_config_read(vb_server_config *c, const void *bytes, size_t n_by
     return err;
 }
 
+vb_err vb_server_config_model(const char *item, vb_config_model *out, vb_error *e) {
+    const char *slash = strchr(item, '/'), *equals = strchr(item, '=');
+    *out = (vb_config_model){.path = item};
+    if (equals && (!slash || equals < slash)) {
+        out->path = equals + 1;
+        for (const char *p = item; p <= equals;) {
+            const size_t n = strcspn(p, ",=");
+            if (n < 1 || n > VB_RECEIPT_NAME_BYTES_MAX ||
+                out->n_names == VB_SERVER_MODEL_NAMES_MAX) {
+                return vb_fail(e, VB_EINVAL,
+                               "model: %.80s: expected NAME=FILE with at most %u names of 1 to %u "
+                               "bytes",
+                               item, VB_SERVER_MODEL_NAMES_MAX, VB_RECEIPT_NAME_BYTES_MAX);
+            }
+            memcpy(out->names[out->n_names++], p, n);
+            p += n + 1;
+        }
+    }
+    return out->path[0] ? VB_OK : vb_fail(e, VB_EINVAL, "model: %.80s: name a GGUF file", item);
+}
+
+static vb_err check_models(const vb_server_config *c, vb_error *e) {
+    vb_config_model m;
+    vb_err err = c->model.n ? VB_OK : vb_fail(e, VB_EINVAL, "model: name a GGUF file");
+    for (size_t i = 0; !err && i < c->model.n; i++) {
+        err = vb_server_config_model(c->model.items[i], &m, e);
+        if (!err && c->model_name && (m.n_names || c->model.n > 1)) {
+            err = vb_fail(e, VB_EINVAL,
+                          "model_name: names the only model; expected NAME=FILE in model, or this");
+        }
+    }
+    return err;
+}
+
+static vb_err check_no_spaces(const vb_config_list *l, const char *name, vb_error *e) {
+    for (size_t i = 0; i < l->n; i++) {
+        if (strchr(l->items[i], ' ')) {
+            return vb_fail(e, VB_EINVAL, "%s: %.80s: expected an item without spaces", name,
+                           l->items[i]);
+        }
+    }
+    return VB_OK;
+}
+
 vb_err vb_server_config_check(const vb_server_config *c, vb_error *e) {
-    if (!c->model) {
-        return vb_fail(e, VB_EINVAL, "model: name a GGUF file");
+    uint8_t ignored[VB_SHA256_BYTES];
+    vb_err err;
+    if ((err = check_models(c, e)) || (err = check_no_spaces(&c->beacon_urls, "beacon_urls", e)) ||
+        (err = check_no_spaces(&c->cors_origins, "cors_origins", e))) {
+        return err;
+    }
+    if (c->metrics_key && !vb_hex_decode(c->metrics_key, ignored, sizeof ignored)) {
+        return vb_fail(e, VB_EINVAL,
+                       "metrics_key: expected the SHA-256 of a key, 64 lower-case hex digits");
+    }
+    if (c->public_receipts && !c->api_keys) {
+        return vb_fail(e, VB_EINVAL, "public_receipts: without api_keys all records are");
     }
     if (!c->tls_certificate != !c->tls_key) {
         return vb_fail(e, VB_EINVAL, "tls_certificate and tls_key: give both or none");

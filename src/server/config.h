@@ -15,8 +15,9 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/limits.h"
 
-enum { VB_CONFIG_LIST_MAX = 64 };
+enum { VB_CONFIG_LIST_MAX = VB_SERVER_MODELS_MAX };
 
 typedef struct vb_config_list {
     char *items[VB_CONFIG_LIST_MAX];
@@ -25,11 +26,11 @@ typedef struct vb_config_list {
 
 typedef struct vb_server_config {
     /* Texts; NULL: not set. */
-    char *address, *model, *tier, *model_name;
+    char *address, *tier, *model_name;
     char *data_dir, *key_file, *store_file;
     char *beacon, *beacon_mode, *beacon_ca, *beacon_fallback, *trust_file;
-    char *api_keys, *tls_certificate, *tls_key;
-    vb_config_list beacon_urls, cors_origins;
+    char *api_keys, *metrics_key, *tls_certificate, *tls_key;
+    vb_config_list model, beacon_urls, cors_origins;
     /* Numbers; 0 is "as the program sees fit", or "no limit", as each row's help says. */
     uint64_t port, threads, batch, ctx;
     uint64_t kv_megabytes, sequences, queue, workers;
@@ -41,7 +42,7 @@ typedef struct vb_server_config {
     uint64_t header_kilobytes, body_kilobytes, bodies_megabytes, stream_kilobytes;
     uint64_t header_s, body_s, idle_s, send_s, request_s, drain_s;
     uint64_t verify_tokens, verify_s;
-    bool no_prefix_cache, no_client_seed;
+    bool no_prefix_cache, no_client_seed, private_receipts, public_receipts;
 } vb_server_config;
 
 typedef enum vb_setting_kind {
@@ -74,6 +75,20 @@ VB_MUST_CHECK vb_err vb_server_config_read(vb_server_config *c, const void *byte
  * which replace those before. where names it in the message ("--port"). */
 VB_MUST_CHECK vb_err vb_server_config_set(vb_server_config *c, const vb_setting *s,
                                           const char *text, const char *where, vb_error *e);
+/* The items of a list as they are, which may have spaces; they replace those before. */
+VB_MUST_CHECK vb_err vb_server_config_set_items(vb_server_config *c, const vb_setting *s,
+                                                const char *const *items, size_t n,
+                                                const char *where, vb_error *e);
+
+/* What one item of `model` says: FILE, or NAME[,NAME...]=FILE. Behind a '/' a '=' belongs to the
+ * file's name. */
+typedef struct vb_config_model {
+    char names[VB_SERVER_MODEL_NAMES_MAX][VB_RECEIPT_NAME_BYTES_MAX + 1];
+    size_t n_names;   /* 0: what the file says, or model_name */
+    const char *path; /* into the item */
+} vb_config_model;
+
+VB_MUST_CHECK vb_err vb_server_config_model(const char *item, vb_config_model *out, vb_error *e);
 
 /* Settings of which one makes no sense without, or beside, another. */
 VB_MUST_CHECK vb_err vb_server_config_check(const vb_server_config *c, vb_error *e);

@@ -79,28 +79,40 @@ static void completions(void *user, vb_exchange *x) {
 
 /* Models. */
 
-static vb_api_model model_of(const vb_service *s) {
-    return (vb_api_model){.id = s->model.name,
+static vb_api_model shown(const vb_service *s, const vb_served_model *m, const char *name) {
+    return (vb_api_model){.id = name,
                           .created_s = s->started_ms / 1000,
                           .owned_by = "verbatim",
-                          .sha256 = s->model.o.sha256,
-                          .ctx_tokens = (uint32_t)s->model.ctx_tokens};
+                          .sha256 = m->o.sha256,
+                          .ctx_tokens = (uint32_t)m->ctx_tokens};
 }
 
+/* Each name is a model to those who choose from the list. */
 static void models(void *user, vb_exchange *x) {
-    const vb_api_model model = model_of(user);
-    vb_buf body = vb_buf_make(SMALL_BODY_BYTES);
-    const vb_err err = vb_api_models_append(&model, 1, &body);
+    const vb_service *s = user;
+    vb_api_model all[VB_SERVER_MODELS_MAX * VB_SERVER_MODEL_NAMES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_models; i++) {
+        const vb_served_model *m = &s->models[i];
+        for (size_t k = 0; k < m->o.item.n_names; k++) {
+            all[n++] = shown(s, m, m->o.item.names[k]);
+        }
+    }
+    vb_buf body = vb_buf_make(REPLY_BYTES_MAX);
+    const vb_err err = vb_api_models_append(all, n, &body);
     reply(x, err, "application/json", &body);
 }
 
 static void model(void *user, vb_exchange *x) {
-    const vb_api_model there = model_of(user);
-    if (strcmp(vb_exchange_rest(x), there.id) != 0) {
-        vb_exchange_fail(x, 404, "model_not_found", "there is no model '%.80s' here",
-                         vb_exchange_rest(x));
+    const vb_service *s = user;
+    const vb_served_model *m = vb_service_model(s, vb_exchange_rest(x));
+    if (!m) {
+        vb_api_error e;
+        (void)vb_service_no_model(s, vb_exchange_rest(x), &e);
+        vb_service_fail(x, &e);
         return;
     }
+    const vb_api_model there = shown(s, m, m->name);
     vb_buf body = vb_buf_make(SMALL_BODY_BYTES);
     const vb_err err = vb_api_model_append(&there, &body);
     reply(x, err, "application/json", &body);
@@ -126,9 +138,30 @@ static json_t *read_object(vb_exchange *x) {
     return document;
 }
 
+/* Which model's tokens are meant: with one model it goes without saying. NULL when it has replied.
+ */
+static const vb_served_model *read_model(const vb_service *s, vb_exchange *x,
+                                         const json_t *document) {
+    const json_t *name = json_object_get(document, "model");
+    const vb_served_model *m = NULL;
+    vb_api_error e;
+    if (!name && s->n_models == 1) {
+        return &s->models[0];
+    }
+    if (!json_is_string(name)) {
+        vb_exchange_fail(x, 400, "invalid_type", "expected 'model', the name of one of the models");
+    } else if (!(m = vb_service_model(s, json_string_value(name)))) {
+        (void)vb_service_no_model(s, json_string_value(name), &e);
+        vb_service_fail(x, &e);
+    }
+    return m;
+}
+
 static void do_tokenize(vb_service *s, vb_exchange *x) {
     json_t *document = read_object(x);
-    if (!document) {
+    const vb_served_model *m = document ? read_model(s, x, document) : NULL;
+    if (!m) {
+        json_decref(document);
         return;
     }
     const json_t *prompt = json_object_get(document, "prompt");
@@ -139,13 +172,13 @@ static void do_tokenize(vb_service *s, vb_exchange *x) {
     if (!json_is_string(prompt) || (special && !json_is_boolean(special))) {
         vb_exchange_fail(x, 400, "invalid_type",
                          "expected 'prompt', a text, and at most 'add_special_tokens', a boolean");
-    } else if (vb_tokenizer_encode(s->model.o.tokenizer, json_string_value(prompt),
+    } else if (vb_tokenizer_encode(m->o.tokenizer, json_string_value(prompt),
                                    json_string_length(prompt), !special || json_is_true(special),
                                    true, &ids, &n, &e)) {
         vb_exchange_fail(x, 400, "invalid_value", "prompt: %s", e.msg);
     } else {
         vb_buf body = vb_buf_make(REPLY_BYTES_MAX);
-        const vb_err err = vb_api_tokens_append(ids, n, (uint32_t)s->model.ctx_tokens, &body);
+        const vb_err err = vb_api_tokens_append(ids, n, (uint32_t)m->ctx_tokens, &body);
         reply(x, err, "application/json", &body);
     }
     free(ids);
@@ -154,7 +187,9 @@ static void do_tokenize(vb_service *s, vb_exchange *x) {
 
 static void do_detokenize(vb_service *s, vb_exchange *x) {
     json_t *document = read_object(x);
-    if (!document) {
+    const vb_served_model *m = document ? read_model(s, x, document) : NULL;
+    if (!m) {
+        json_decref(document);
         return;
     }
     const json_t *list = json_object_get(document, "tokens");
@@ -164,15 +199,15 @@ static void do_detokenize(vb_service *s, vb_exchange *x) {
     for (size_t i = 0; good && i < n; i++) {
         const json_t *v = json_array_get(list, i);
         const json_int_t id = json_is_integer(v) ? json_integer_value(v) : -1;
-        good = id >= 0 && id < (json_int_t)vb_tokenizer_size(s->model.o.tokenizer);
+        good = id >= 0 && id < (json_int_t)vb_tokenizer_size(m->o.tokenizer);
         ids[i] = good ? (uint32_t)id : 0;
     }
     if (!good) {
         vb_exchange_fail(x, 400, "invalid_type", "expected 'tokens', an array of ids below %u",
-                         vb_tokenizer_size(s->model.o.tokenizer));
+                         vb_tokenizer_size(m->o.tokenizer));
     } else {
         vb_buf text = vb_buf_make(REPLY_BYTES_MAX), body = vb_buf_make(REPLY_BYTES_MAX);
-        vb_err err = vb_tokenizer_decode(s->model.o.tokenizer, ids, n, true, true, &text, NULL);
+        vb_err err = vb_tokenizer_decode(m->o.tokenizer, ids, n, true, true, &text, NULL);
         if (!err) {
             const vb_str decoded = {text.data ? (const char *)text.data : "", text.len};
             err = vb_api_detokenized_append(decoded, &body);
@@ -205,22 +240,35 @@ static void verify(void *user, vb_exchange *x) {
         return;
     }
     vb_service_put(user, x,
-                   level && strcmp(level, "full") == 0 ? vb_record_replay : vb_record_verify);
+                   level && strcmp(level, "full") == 0 ? vb_service_replay : vb_service_verify);
+}
+
+static json_t *list_models(const vb_service *s) {
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < s->n_models; i++) {
+        char hex[VB_SHA256_HEX_BYTES];
+        vb_hex_encode(s->models[i].o.sha256, VB_SHA256_BYTES, hex);
+        if (json_array_append_new(list,
+                                  json_pack("{s:s,s:s}", "id", s->models[i].name, "sha256", hex))) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
 }
 
 /* What verifiers need to know of the server. */
 static void well_known(void *user, vb_exchange *x) {
     const vb_service *s = user;
     uint8_t key[VB_ED25519_PUBLIC_BYTES];
-    char key_hex[2 * sizeof key + 1], model_hex[VB_SHA256_HEX_BYTES];
+    char key_hex[2 * sizeof key + 1];
     vb_ed25519_public(s->o.key, key);
     vb_hex_encode(key, sizeof key, key_hex);
-    vb_hex_encode(s->model.o.sha256, VB_SHA256_BYTES, model_hex);
-    json_t *o = json_pack(
-        "{s:s,s:s,s:s,s:s,s:[{s:s,s:s}],s:{s:s?,s:s,s:s?}}", "format", "verbatim.server/1",
-        "public_key", key_hex, "arithmetic", VB_ARITHMETIC, "engine_version", VB_VERSION, "models",
-        "id", s->model.name, "sha256", model_hex, "beacon", "id", s->beacon_id, "mode",
-        vb_beacon_mode_name(s->defaults.mode), "fallback", s->config->beacon_fallback);
+    json_t *o =
+        json_pack("{s:s,s:s,s:s,s:s,s:o,s:{s:s?,s:s,s:s?}}", "format", "verbatim.server/1",
+                  "public_key", key_hex, "arithmetic", VB_ARITHMETIC, "engine_version", VB_VERSION,
+                  "models", list_models(s), "beacon", "id", s->beacon_id, "mode",
+                  vb_beacon_mode_name(s->defaults.mode), "fallback", s->config->beacon_fallback);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     if (text) {
         vb_exchange_reply_text(x, 200, "application/json", text);
@@ -253,44 +301,97 @@ static void version(void *user, vb_exchange *x) {
                            "{\"version\":\"" VB_VERSION "\",\"arithmetic\":\"" VB_ARITHMETIC "\"}");
 }
 
+enum { SCHEDULER_ROWS = 12 };
+
+static const struct {
+    const char *name, *type, *help;
+} scheduler_rows[SCHEDULER_ROWS] = {
+    {"verbatim_queue", "gauge", "Requests that wait for a place."},
+    {"verbatim_prefilling", "gauge", "Requests whose prompt is computed."},
+    {"verbatim_parked", "gauge", "Requests that wait for their round."},
+    {"verbatim_sequences", "gauge", "Sequences that decode."},
+    {"verbatim_kv_pages", "gauge", "Pages of the KV cache."},
+    {"verbatim_kv_pages_used", "gauge", "Pages in use."},
+    {"verbatim_kv_pages_cached", "gauge", "Idle pages that keep beginnings of prompts."},
+    {"verbatim_tokens_per_second", "gauge", "Drawn in the last second or so."},
+    {"verbatim_steps_total", "counter", "Forward passes."},
+    {"verbatim_prompt_tokens_computed_total", "counter",
+     "Tokens of prompts, computed or taken from the prefix cache."},
+    {"verbatim_prompt_tokens_cached_total", "counter",
+     "Tokens of prompts that the prefix cache had."},
+    {"verbatim_tokens_total", "counter", "Tokens that were drawn."},
+};
+
+/* Each scheduler's numbers, in the order of the rows. */
+static vb_err write_schedulers(const vb_service *s, vb_buf *out) {
+    const char *names[VB_SERVER_MODELS_MAX];
+    double values[SCHEDULER_ROWS][VB_SERVER_MODELS_MAX];
+    for (size_t i = 0; i < s->n_models; i++) {
+        vb_scheduler_stats t;
+        vb_scheduler_get_stats(s->models[i].scheduler, &t);
+        const double own[SCHEDULER_ROWS] = {(double)t.waiting,
+                                            (double)t.prefilling,
+                                            (double)t.parked,
+                                            (double)t.running,
+                                            (double)t.pages,
+                                            (double)t.pages_used,
+                                            (double)t.pages_cached,
+                                            t.tokens_per_second,
+                                            (double)t.steps,
+                                            (double)t.prompt_tokens,
+                                            (double)t.prompt_tokens_cached,
+                                            (double)t.tokens};
+        names[i] = s->models[i].name;
+        for (size_t row = 0; row < SCHEDULER_ROWS; row++) {
+            values[row][i] = own[row];
+        }
+    }
+    vb_err err = VB_OK;
+    for (size_t row = 0; !err && row < SCHEDULER_ROWS; row++) {
+        err = vb_metrics_write_models(out, scheduler_rows[row].name, scheduler_rows[row].type,
+                                      scheduler_rows[row].help, names, values[row], s->n_models);
+    }
+    return err;
+}
+
+/* The route is open, so that no key of a client is needed; it may ask for one of its own. */
+static bool may_read_metrics(vb_service *s, vb_exchange *x) {
+    uint8_t sha256[VB_SHA256_BYTES];
+    if (!s->config->metrics_key ||
+        (vb_hex_decode(s->config->metrics_key, sha256, sizeof sha256) &&
+         vb_client_key_is(vb_exchange_header(x, "Authorization"), sha256))) {
+        return true;
+    }
+    vb_metrics_add(&s->metrics.refused[VB_REFUSED_KEY], 1);
+    vb_exchange_set_header(x, "WWW-Authenticate", "Bearer");
+    vb_exchange_fail(x, 401, "invalid_api_key",
+                     "expected the key for metrics: Authorization: Bearer KEY");
+    return false;
+}
+
 static void metrics(void *user, vb_exchange *x) {
     vb_service *s = user;
-    vb_scheduler_stats stats;
-    vb_scheduler_get_stats(s->model.scheduler, &stats);
+    if (!may_read_metrics(s, x)) {
+        return;
+    }
     const struct {
-        const char *name, *type, *help;
+        const char *name, *help;
         double value;
-    } values[] = {
-        {"verbatim_connections", "gauge", "Open connections.",
-         (double)vb_httpd_connections(s->http)},
-        {"verbatim_requests_under_way", "gauge", "HTTP requests that are not over.",
+    } gauges[] = {
+        {"verbatim_connections", "Open connections.", (double)vb_httpd_connections(s->http)},
+        {"verbatim_requests_under_way", "HTTP requests that are not over.",
          (double)vb_httpd_exchanges(s->http)},
-        {"verbatim_answers_under_way", "gauge", "Answers that are being made.",
+        {"verbatim_answers_under_way", "Answers that are being made.",
          (double)atomic_load(&s->n_answers)},
-        {"verbatim_queue", "gauge", "Requests that wait for a place.", (double)stats.waiting},
-        {"verbatim_prefilling", "gauge", "Requests whose prompt is computed.",
-         (double)stats.prefilling},
-        {"verbatim_parked", "gauge", "Requests that wait for their round.", (double)stats.parked},
-        {"verbatim_sequences", "gauge", "Sequences that decode.", (double)stats.running},
-        {"verbatim_kv_pages", "gauge", "Pages of the KV cache.", (double)stats.pages},
-        {"verbatim_kv_pages_used", "gauge", "Pages in use.", (double)stats.pages_used},
-        {"verbatim_kv_pages_cached", "gauge", "Idle pages that keep beginnings of prompts.",
-         (double)stats.pages_cached},
-        {"verbatim_tokens_per_second", "gauge", "Drawn in the last second or so.",
-         stats.tokens_per_second},
-        {"verbatim_steps_total", "counter", "Forward passes.", (double)stats.steps},
-        {"verbatim_prompt_tokens_computed_total", "counter",
-         "Tokens of prompts, computed or taken from the prefix cache.",
-         (double)stats.prompt_tokens},
-        {"verbatim_prompt_tokens_cached_total", "counter",
-         "Tokens of prompts that the prefix cache had.", (double)stats.prompt_tokens_cached},
-        {"verbatim_tokens_total", "counter", "Tokens that were drawn.", (double)stats.tokens},
     };
-    vb_buf body = vb_buf_make(1 << 20);
+    vb_buf body = vb_buf_make(REPLY_BYTES_MAX);
     vb_err err = vb_metrics_write(&s->metrics, &body);
-    for (size_t i = 0; !err && i < sizeof values / sizeof values[0]; i++) {
-        err = vb_metrics_write_value(&body, values[i].name, values[i].type, values[i].help,
-                                     values[i].value);
+    for (size_t i = 0; !err && i < sizeof gauges / sizeof gauges[0]; i++) {
+        err =
+            vb_metrics_write_value(&body, gauges[i].name, "gauge", gauges[i].help, gauges[i].value);
+    }
+    if (!err) {
+        err = write_schedulers(s, &body);
     }
     reply(x, err, "text/plain; version=0.0.4", &body);
 }

@@ -171,6 +171,29 @@ vb_err vb_metrics_write(const vb_metrics *m, vb_buf *out) {
     return write_histogram(out, "verbatim_first_token_seconds", "", &m->first_token_seconds);
 }
 
+/* The text of a label, of which the format escapes three bytes. */
+static vb_err write_label(vb_buf *out, const char *text) {
+    vb_err err = VB_OK;
+    for (; !err && *text; text++) {
+        err = *text == '\n'                   ? vb_buf_printf(out, "\\n")
+              : *text == '"' || *text == '\\' ? vb_buf_printf(out, "\\%c", *text)
+                                              : vb_buf_append(out, text, 1);
+    }
+    return err;
+}
+
+vb_err vb_metrics_write_models(vb_buf *out, const char *name, const char *type, const char *help,
+                               const char *const *models, const double *values, size_t n) {
+    vb_err err = write_head(out, name, type, help);
+    for (size_t i = 0; !err && i < n; i++) {
+        if (!(err = vb_buf_printf(out, "%s{model=\"", name)) &&
+            !(err = write_label(out, models[i]))) {
+            err = vb_buf_printf(out, "\"} %.15g\n", values[i]);
+        }
+    }
+    return err;
+}
+
 vb_err vb_metrics_write_value(vb_buf *out, const char *name, const char *type, const char *help,
                               double value) {
     vb_err err = write_head(out, name, type, help);

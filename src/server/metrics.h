@@ -68,7 +68,11 @@ static inline void vb_metrics_add(vb_counter *c, uint64_t n) {
 
 /* All counters. VB_ELIMIT or VB_ENOMEM as vb_buf_append. */
 VB_MUST_CHECK vb_err vb_metrics_write(const vb_metrics *m, vb_buf *out);
-/* One more value, "gauge" or "counter", that is read elsewhere. */
+/* One value for each model, "gauge" or "counter", that is read elsewhere; names are any text. */
+VB_MUST_CHECK vb_err vb_metrics_write_models(vb_buf *out, const char *name, const char *type,
+                                             const char *help, const char *const *models,
+                                             const double *values, size_t n);
+/* One more value of the server's, in the same way. */
 VB_MUST_CHECK vb_err vb_metrics_write_value(vb_buf *out, const char *name, const char *type,
                                             const char *help, double value);
 

@@ -7,10 +7,8 @@
 #include "base/system.h"
 #include "base/version.h"
 #include "engine/scheduler.h"
-#include "model/kv_pool.h"
 #include "server/endpoints.h"
 #include "server/log.h"
-#include "verify/prompt.h"
 
 enum { MEGABYTE = 1 << 20, DAY_MS = 86400000, JOBS_MAX = 1024, SETTLE_WAIT_MS = 10000 };
 
@@ -54,6 +52,10 @@ static bool admit(void *user, vb_exchange *x, const vb_httpd_route *route) {
     return false;
 }
 
+const char *vb_service_client(const vb_service *s, const vb_exchange *x) {
+    return s->o.api_keys ? vb_client_name(vb_exchange_client(x)) : NULL;
+}
+
 static void finished(void *user, const vb_exchange_summary *e, void *client) {
     vb_service *s = user;
     if (client) {
@@ -65,29 +67,11 @@ static void finished(void *user, const vb_exchange_summary *e, void *client) {
 
 /* Opening. */
 
-static void name_model(vb_service *s) {
-    const vb_model_config *c = vb_model_get_config(s->model.o.model);
-    char hex[VB_SHA256_HEX_BYTES];
-    vb_hex_encode(s->model.o.sha256, VB_SHA256_BYTES, hex);
-    snprintf(s->model.name, sizeof s->model.name, "%s",
-             s->config->model_name ? s->config->model_name
-             : c->name[0]          ? c->name
-                                   : "model");
-    snprintf(s->model.fingerprint, sizeof s->model.fingerprint, "vb-%s-%.12s", VB_VERSION, hex);
-}
-
-static vb_tool_form tool_form_of(const vb_gguf *g) {
-    vb_str source;
-    return vb_gguf_find(g, "tokenizer.chat_template") &&
-                   vb_gguf_get_str(g, "tokenizer.chat_template", &source, NULL) == VB_OK
-               ? vb_tool_form_of_template(source)
-               : VB_TOOL_FORM_NONE;
-}
-
 static vb_err open_store(vb_service *s, vb_error *e) {
     const vb_server_config *c = s->config;
     const vb_store_options options = {.keep_ms = c->keep_days * DAY_MS,
-                                      .keep_bytes = c->keep_megabytes * MEGABYTE};
+                                      .keep_bytes = c->keep_megabytes * MEGABYTE,
+                                      .mark_file = s->o.mark_file};
     size_t n_lost = 0;
     vb_err err = vb_store_open(s->o.store_file, s->o.key, &options, &s->store, &n_lost, e);
     if (!err && n_lost) {
@@ -99,36 +83,33 @@ static vb_err open_store(vb_service *s, vb_error *e) {
     return err ? err : vb_local_chain_open(s->o.data_dir, &s->chain, e);
 }
 
-static vb_err open_scheduler(vb_service *s, vb_error *e) {
+/* All of them at once would take more threads than there are processors: they take turns. */
+static vb_err open_models(vb_service *s, vb_error *e) {
     const vb_server_config *c = s->config;
-    const vb_model_config *m = vb_model_get_config(s->model.o.model);
-    const uint64_t page = vb_kv_page_bytes(m);
-    uint64_t ctx = c->ctx ? c->ctx : m->n_ctx_train;
-    s->model.n_pages = (size_t)(c->kv_megabytes * MEGABYTE / page);
-    if (ctx > m->n_ctx_train) {
-        return vb_fail(e, VB_EINVAL, "ctx: the model's own limit is %zu tokens",
-                       (size_t)m->n_ctx_train);
+    const uint64_t answers = c->queue + c->sequences * s->o.n_models;
+    s->answers_max = (size_t)(answers < VB_QUEUE_MAX ? answers : VB_QUEUE_MAX);
+    s->models = calloc(s->o.n_models, sizeof *s->models);
+    if (!s->models) {
+        return vb_fail(e, VB_ENOMEM, "no memory for %zu models", s->o.n_models);
     }
-    /* A sequence can not be longer than the whole cache. */
-    ctx = ctx < s->model.n_pages * VB_ATTN_CHUNK ? ctx : s->model.n_pages * VB_ATTN_CHUNK;
-    if (ctx < 2) {
-        return vb_fail(e, VB_EINVAL, "kv_megabytes: one page of this model has %llu bytes",
-                       (unsigned long long)page);
+    vb_err err = s->o.n_models > 1 ? vb_scheduler_turn_open(&s->turn, e) : VB_OK;
+    for (size_t i = 0; !err && i < s->o.n_models; i++) {
+        err = vb_served_model_open(s, &s->o.models[i], &s->models[i], e);
+        if (err) {
+            vb_served_model_close(&s->models[i]);
+        }
+        s->n_models += !err;
     }
-    s->model.ctx_tokens = (size_t)ctx;
-    const uint64_t queue = c->queue + c->sequences;
-    const vb_scheduler_options options = {
-        .model = s->model.o.model,
-        .n_threads = s->o.n_threads,
-        .batch_tokens = s->o.batch_tokens,
-        .ctx_tokens = s->model.ctx_tokens,
-        .kv_bytes = s->model.n_pages * page,
-        .sequences_max = (size_t)c->sequences,
-        .queue_max = queue < VB_QUEUE_MAX ? (size_t)queue : VB_QUEUE_MAX,
-        .prefix_cache = !c->no_prefix_cache,
-    };
-    s->answers_max = options.queue_max;
-    return vb_scheduler_open(&options, &s->model.scheduler, e);
+    return err;
+}
+
+static size_t largest_vocabulary(const vb_service *s) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_models; i++) {
+        const size_t own = vb_tokenizer_size(s->models[i].o.tokenizer);
+        n = own > n ? own : n;
+    }
+    return n;
 }
 
 static void set_defaults(vb_service *s) {
@@ -137,7 +118,8 @@ static void set_defaults(vb_service *s) {
     s->defaults.chat_max_tokens = (uint32_t)c->max_tokens;
     s->defaults.choices_max =
         (uint32_t)(c->sequences < VB_CHOICES_MAX ? c->sequences : VB_CHOICES_MAX);
-    s->defaults.n_vocab = vb_tokenizer_size(s->model.o.tokenizer);
+    s->defaults.n_vocab = largest_vocabulary(s);
+    s->defaults.make_private = c->private_receipts;
     s->defaults.deadline_ms = s->defaults.deadline_ms_max = (uint32_t)(c->request_s * 1000);
     s->defaults.beacon_id = s->rounds ? s->beacon_id : VB_LOCAL_BEACON_NAME;
     s->defaults.mode = s->rounds ? vb_beacon_mode_of_name(c->beacon_mode) : VB_MODE_LOCAL;
@@ -191,13 +173,9 @@ vb_err vb_server_open(const vb_server_options *o, vb_server **out, vb_error *e) 
     }
     vb_service *s = &server->service;
     s->o = *o;
-    s->model.o = o->model;
     s->config = o->config;
     s->started_ms = vb_unix_ms();
     pthread_mutex_init(&s->chain_lock, NULL);
-    name_model(s);
-    s->model.uses_date = vb_prompt_uses_date(o->model.gguf, o->model.tokenizer);
-    s->model.tool_form = tool_form_of(o->model.gguf);
     const vb_client_limits limits = {(uint32_t)o->config->requests_per_minute,
                                      (uint32_t)o->config->concurrent};
     vb_err err = vb_clients_open(o->api_keys, o->api_keys ? strlen(o->api_keys) : 0, &limits,
@@ -205,8 +183,7 @@ vb_err vb_server_open(const vb_server_options *o, vb_server **out, vb_error *e) 
     if (err) {
         vb_fail_in(e, err, "api_keys");
     }
-    if (err || (err = vb_vocabulary_open(o->model.tokenizer, &s->model.vocabulary, e)) ||
-        (err = open_store(s, e)) || (err = open_scheduler(s, e)) || (err = open_rounds(s, e)) ||
+    if (err || (err = open_models(s, e)) || (err = open_store(s, e)) || (err = open_rounds(s, e)) ||
         (err = vb_workers_open((size_t)o->config->workers, JOBS_MAX, &s->workers, e))) {
         vb_server_close(server);
         return err;
@@ -232,8 +209,10 @@ void vb_server_drain(vb_server *server, uint32_t wait_ms) {
     if (!vb_httpd_wait_idle(s->http, wait_ms)) {
         vb_log(VB_LOG_WARNING, "drain", "%zu requests are cancelled", vb_httpd_exchanges(s->http));
     }
-    if (vb_scheduler_drain(s->model.scheduler, 0, &e)) {
-        vb_log(VB_LOG_WARNING, "drain", "%s", e.msg);
+    for (size_t i = 0; i < s->n_models; i++) {
+        if (vb_scheduler_drain(s->models[i].scheduler, 0, &e)) {
+            vb_log(VB_LOG_WARNING, "drain", "%s: %s", s->models[i].name, e.msg);
+        }
     }
     (void)vb_httpd_wait_idle(s->http, SETTLE_WAIT_MS);
 }
@@ -246,18 +225,19 @@ void vb_server_close(vb_server *server) {
     if (s->http) {
         vb_server_drain(server, 0);
     }
-    /* In this order: who brings work ends before who does it. The scheduler has been drained, so it
-     * calls nobody any more, and refuses whatever still comes. */
+    /* In this order: who brings work ends before who does it. The schedulers have been drained, so
+     * they call nobody any more, and refuse whatever still comes. */
     vb_rounds_close(s->rounds);
     vb_workers_close(s->workers);
-    if (s->model.scheduler) {
-        vb_scheduler_close(s->model.scheduler);
+    for (size_t i = 0; i < s->n_models; i++) {
+        vb_served_model_close(&s->models[i]);
     }
+    vb_scheduler_turn_close(s->turn);
     vb_httpd_close(s->http);
     vb_local_chain_close(s->chain);
     vb_store_close(s->store);
     vb_clients_close(s->clients);
-    vb_vocabulary_close(s->model.vocabulary);
+    free(s->models);
     pthread_mutex_destroy(&s->chain_lock);
     free(server);
 }
