@@ -15,6 +15,7 @@
 #include "crypto/random.h"
 #include "engine/model_file.h"
 #include "server/config.h"
+#include "server/log.h"
 #include "server/server.h"
 
 enum {
@@ -339,7 +340,12 @@ static vb_err run(serve *x, vb_error *e) {
         vb_buf_free(&text);
         return err;
     }
-    if ((err = open_server(x, e))) {
+    const vb_log_options log = {
+        .fd = STDERR_FILENO,
+        .level = (vb_log_level)vb_log_level_of_name(x->c.log_level),
+        .form = (vb_log_form)vb_log_form_of_name(x->c.log_form),
+    };
+    if ((err = vb_log_open(&log, e)) || (err = open_server(x, e))) {
         return err;
     }
     const bool v6 = strchr(x->c.address, ':') != NULL;
@@ -353,6 +359,7 @@ static vb_err run(serve *x, vb_error *e) {
 
 static void close_all(serve *x) {
     vb_server_close(x->server);
+    (void)vb_log_close(VB_LOG_CLOSE_MS); /* standard error may have a reader who does not read */
     close_files(x);
     for (size_t i = 0; i < VB_SERVER_SOURCES; i++) {
         vb_source_close(x->sources[i]);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "crypto/sha256.h"
 #include "engine/scheduler.h"
+#include "server/log.h"
 #include "json/json.h"
 
 #define TEXT(name, metavar, help)                                                                  \
@@ -43,6 +44,8 @@ static const vb_setting settings[] = {
     TEXT(store_file, "FILE", "the receipts (default: DIR/receipts.db)"),
     NUMBER(keep_days, 0, 36500, "drop the bodies of older receipts (default 0: never)"),
     NUMBER(keep_megabytes, 0, MEGABYTES_MAX, "and beyond this size (default 0: any)"),
+    TEXT(log_level, "LEVEL", "info, warning or error: what is below it is left out (default info)"),
+    TEXT(log_form, "FORM", "json or text (default json)"),
     TEXT(beacon, "NAME", "draw with a public beacon, as of verbatim run (default: local chain)"),
     LIST(beacon_urls, "URL", "its endpoints, in order of preference"),
     TEXT(beacon_mode, "MODE", "next or latest, where a request does not say (default next)"),
@@ -138,8 +141,13 @@ vb_err vb_server_config_begin(vb_server_config *c, vb_error *e) {
         .verify_tokens = 8192,
         .verify_s = 60,
     };
-    vb_err err = set_text(&c->address, "127.0.0.1", 9, e);
-    return err ? err : set_text(&c->beacon_mode, "next", 4, e);
+    vb_err err;
+    if ((err = set_text(&c->address, "127.0.0.1", 9, e)) ||
+        (err = set_text(&c->log_level, "info", 4, e)) ||
+        (err = set_text(&c->log_form, "json", 4, e))) {
+        return err;
+    }
+    return set_text(&c->beacon_mode, "next", 4, e);
 }
 
 void vb_server_config_free(vb_server_config *c) {
@@ -345,6 +353,12 @@ vb_err vb_server_config_check(const vb_server_config *c, vb_error *e) {
     }
     if (c->public_receipts && !c->api_keys) {
         return vb_fail(e, VB_EINVAL, "public_receipts: without api_keys all records are");
+    }
+    if (!vb_log_level_of_name(c->log_level)) {
+        return vb_fail(e, VB_EINVAL, "log_level: expected info, warning or error");
+    }
+    if (!vb_log_form_of_name(c->log_form)) {
+        return vb_fail(e, VB_EINVAL, "log_form: expected json or text");
     }
     if (!c->tls_certificate != !c->tls_key) {
         return vb_fail(e, VB_EINVAL, "tls_certificate and tls_key: give both or none");

@@ -27,7 +27,7 @@ typedef struct vb_config_list {
 typedef struct vb_server_config {
     /* Texts; NULL: not set. */
     char *address, *tier, *model_name;
-    char *data_dir, *key_file, *store_file;
+    char *data_dir, *key_file, *store_file, *log_level, *log_form;
     char *beacon, *beacon_mode, *beacon_ca, *beacon_fallback, *trust_file;
     char *api_keys, *metrics_key, *tls_certificate, *tls_key;
     vb_config_list model, beacon_urls, cors_origins;

@@ -112,7 +112,7 @@ static void model(void *user, vb_exchange *x) {
         vb_service_fail(x, &e);
         return;
     }
-    const vb_api_model there = shown(s, m, m->name);
+    const vb_api_model there = shown(s, m, vb_served_model_name(m, vb_exchange_rest(x)));
     vb_buf body = vb_buf_make(SMALL_BODY_BYTES);
     const vb_err err = vb_api_model_append(&there, &body);
     reply(x, err, "application/json", &body);

@@ -29,13 +29,14 @@ static bool is_same_name(const char *a, const char *b) {
     return folded(*a) == folded(*b);
 }
 
-static bool has_name(const vb_config_model *item, const char *name) {
+/* NULL: it is none of them. */
+static const char *find_name(const vb_config_model *item, const char *name) {
     for (size_t i = 0; i < item->n_names; i++) {
         if (is_same_name(item->names[i], name)) {
-            return true;
+            return item->names[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* What it was not given: the name in its file. */
@@ -183,11 +184,16 @@ vb_served_model *vb_service_model(const vb_service *s, const char *name) {
                    : NULL;
     }
     for (size_t i = 0; i < s->n_models; i++) {
-        if (has_name(&s->models[i].o.item, name)) {
+        if (find_name(&s->models[i].o.item, name)) {
             return &s->models[i];
         }
     }
     return NULL;
+}
+
+const char *vb_served_model_name(const vb_served_model *m, const char *name) {
+    const char *found = find_name(&m->o.item, name);
+    return found ? found : m->name;
 }
 
 vb_err vb_service_no_model(const vb_service *s, const char *name, vb_api_error *e) {

@@ -72,6 +72,8 @@ void vb_served_model_close(vb_served_model *m); /* also one that failed to open;
 /* By any of its names, where case does not count and ' ', '_' and '-' are the same, or by
  * "sha256:" and its digest. NULL: there is none, and no other one takes its place. */
 vb_served_model *vb_service_model(const vb_service *s, const char *name);
+/* The one of its names that this is, as it was configured; by digest the first. */
+const char *vb_served_model_name(const vb_served_model *m, const char *name);
 vb_served_model *vb_service_model_of_digest(const vb_service *s,
                                             const uint8_t sha256[VB_SHA256_BYTES]);
 

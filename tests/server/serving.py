@@ -21,8 +21,9 @@ ANSWER_S = 120
 
 
 def start(home, *args, model=DEMO, env=None, stderr=subprocess.DEVNULL):
-    """The process alone: it may not have come to listen yet."""
-    return subprocess.Popen([VERBATIM, "serve", "-m", model, "--port", "0", "--exit-with-stdin", *map(str, args)],
+    """The process alone: it may not have come to listen yet. model: a file, or a list of what -m takes."""
+    models = [a for m in ([model] if isinstance(model, str) else model) for a in ("-m", m)]
+    return subprocess.Popen([VERBATIM, "serve", *models, "--port", "0", "--exit-with-stdin", *map(str, args)],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=env or home.env)
 
 
@@ -35,8 +36,8 @@ class Server:
         os.makedirs(self.data, exist_ok=True)
         self.tls = tls
         self.log = open(home.file(os.path.basename(data) + ".log"), "ab")
-        self.process = start(home, "--model-name", MODEL, "--data-dir", self.data, *args, model=model, env=env,
-                             stderr=self.log)
+        name = ["--model-name", MODEL] if isinstance(model, str) else []
+        self.process = start(home, *name, "--data-dir", self.data, *args, model=model, env=env, stderr=self.log)
         line = self.process.stdout.readline().decode()
         found = re.fullmatch(r"listening on https?://127\.0\.0\.1:(\d+)\n", line)
         if not found:
@@ -89,8 +90,9 @@ class Server:
         return status, events_of(answer)
 
     def metric(self, name):
-        found = re.search("^" + re.escape(name) + r" ([0-9.e+]+)$", self.get("/metrics")[1].decode(), re.M)
-        return float(found.group(1)) if found else 0
+        """Of all models together, unless name has a label."""
+        form = "^" + re.escape(name) + r'(?:\{model="[^"]*"\})? ([0-9.e+]+)$'
+        return sum(map(float, re.findall(form, self.get("/metrics")[1].decode(), re.M)))
 
     def socket(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER_S)

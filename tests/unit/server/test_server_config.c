@@ -65,7 +65,7 @@ static void check_types(const vb_setting *s) {
     const unsigned takes = s->kind == VB_SETTING_TEXT     ? 1u << 1
                            : s->kind == VB_SETTING_NUMBER ? 1u << 2
                            : s->kind == VB_SETTING_FLAG   ? 1u << 3
-                                                          : 1u << 4;
+                                                          : 1u << 1 | 1u << 4;
     for (unsigned i = 0; i < sizeof values / sizeof values[0]; i++) {
         vb_server_config c;
         vb_error e;
@@ -115,8 +115,56 @@ static void test_text(void **state) {
     }
     many[sizeof many - 1] = 0;
     assert_int_equal(vb_server_config_set(&c, find("cors_origins"), many, "--x", &e), VB_ELIMIT);
+    static const char *const items[] = {"a b=c d", "e"};
+    assert_int_equal(vb_server_config_set_items(&c, find("model"), items, 2, "--model", &e), VB_OK);
+    assert_int_equal(c.model.n, 2);
+    assert_string_equal(c.model.items[0], "a b=c d");
+    assert_int_equal(
+        vb_server_config_set_items(&c, find("model"), (const char *[]){""}, 1, "--model", &e),
+        VB_EINVAL);
+    assert_non_null(strstr(e.msg, "--model"));
     assert_int_equal(read_text(&c, "{\"address\": \"a\\u0000b\"}", &e), VB_EFORMAT);
     vb_server_config_free(&c);
+}
+
+static void test_model(void **state) {
+    (void)state;
+    static const struct {
+        const char *item, *path;
+        size_t n_names;
+        const char *last;
+    } good[] = {
+        {"m.gguf", "m.gguf", 0, NULL},
+        {"/a=b/m.gguf", "/a=b/m.gguf", 0, NULL},
+        {"./a=b.gguf", "./a=b.gguf", 0, NULL},
+        {"a=b=c.gguf", "b=c.gguf", 1, "a"},
+        {"Some Model=/m.gguf", "/m.gguf", 1, "Some Model"},
+        {"a,b,c=m", "m", 3, "c"},
+        {"1,2,3,4,5,6,7,8=m", "m", 8, "8"},
+    };
+    static const char *const bad[] = {"",     "=m",   "a=",     ",=m",
+                                      "a,=m", ",a=m", "a,,b=m", "1,2,3,4,5,6,7,8,9=m"};
+    vb_config_model m;
+    vb_error e;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(vb_server_config_model(good[i].item, &m, &e), VB_OK);
+        assert_string_equal(m.path, good[i].path);
+        assert_int_equal(m.n_names, good[i].n_names);
+        if (m.n_names) {
+            assert_string_equal(m.names[m.n_names - 1], good[i].last);
+        }
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(vb_server_config_model(bad[i], &m, &e), VB_EINVAL);
+        assert_non_null(strstr(e.msg, "model"));
+    }
+    char item[VB_RECEIPT_NAME_BYTES_MAX + 8];
+    for (size_t n = VB_RECEIPT_NAME_BYTES_MAX; n <= VB_RECEIPT_NAME_BYTES_MAX + 1; n++) {
+        memset(item, 'x', n);
+        memcpy(item + n, "=m", 3);
+        assert_int_equal(vb_server_config_model(item, &m, &e),
+                         n > VB_RECEIPT_NAME_BYTES_MAX ? VB_EINVAL : VB_OK);
+    }
 }
 
 static void test_together(void **state) {
@@ -134,6 +182,22 @@ static void test_together(void **state) {
         {"{\"model\":\"m\",\"beacon\":\"drand\",\"beacon_fallback\":\"nist\"}", VB_EINVAL},
         {"{\"model\":\"m\",\"beacon\":\"drand\",\"beacon_fallback\":\"local\"}", VB_OK},
         {"{\"model\":\"m\",\"beacon_urls\":[\"u\"]}", VB_EINVAL},
+        {"{\"model\":[\"a=m\",\"b=n\"]}", VB_OK},
+        {"{\"model\":[]}", VB_EINVAL},
+        {"{\"model\":[\"m\",\"=n\"]}", VB_EINVAL},
+        {"{\"model\":\"m\",\"model_name\":\"x\"}", VB_OK},
+        {"{\"model\":\"a=m\",\"model_name\":\"x\"}", VB_EINVAL},
+        {"{\"model\":[\"m\",\"n\"],\"model_name\":\"x\"}", VB_EINVAL},
+        {"{\"model\":\"m\",\"cors_origins\":[\"a b\"]}", VB_EINVAL},
+        {"{\"model\":\"m\",\"metrics_key\":\"secret\"}", VB_EINVAL},
+        {"{\"model\":\"m\",\"metrics_key\":"
+         "\"00000000000000000000000000000000000000000000000000000000000000ff\"}",
+         VB_OK},
+        {"{\"model\":\"m\",\"public_receipts\":true}", VB_EINVAL},
+        {"{\"model\":\"m\",\"public_receipts\":true,\"api_keys\":\"k\"}", VB_OK},
+        {"{\"model\":\"m\",\"log_level\":\"warning\",\"log_form\":\"text\"}", VB_OK},
+        {"{\"model\":\"m\",\"log_level\":\"loud\"}", VB_EINVAL},
+        {"{\"model\":\"m\",\"log_form\":\"xml\"}", VB_EINVAL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         vb_server_config c;
@@ -166,10 +230,8 @@ static void test_write(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_together),
-        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_each),     cmocka_unit_test(test_text),  cmocka_unit_test(test_model),
+        cmocka_unit_test(test_together), cmocka_unit_test(test_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
