@@ -96,6 +96,8 @@ typedef struct verbatim_sampling {
     double min_p;      /* 0: all */
     uint64_t seed;
     size_t max_tokens;
+    const char
+        *constraint; /* of the text, spec/constraints.md: JSON, zero-terminated; NULL: none */
 } verbatim_sampling;
 VERBATIM_API void verbatim_sampling_default(verbatim_sampling *sampling);
 

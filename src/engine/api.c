@@ -1,6 +1,7 @@
 /* The public C API (include/verbatim/verbatim.h) on top of the layers; no logic of its own. */
 #include "verbatim/verbatim.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,11 @@
 #include "engine/generate.h"
 #include "engine/model_file.h"
 #include "gguf/gguf.h"
+#include "grammar/grammar.h"
 #include "receipt/digests.h"
 #include "verify/prompt.h"
 #include "verify/replay.h"
+#include "json/json.h"
 
 _Static_assert((int)VERBATIM_EINTERNAL == (int)VB_EINTERNAL, "the codes are the same");
 _Static_assert((int)VERBATIM_EMISMATCH == (int)VB_EMISMATCH, "the codes are the same");
@@ -25,6 +28,8 @@ struct verbatim_model {
     vb_model *model;
     vb_tokenizer *tokenizer;
     int threads;
+    pthread_mutex_t lock;      /* of the vocabulary: made when a constraint needs it first */
+    vb_vocabulary *vocabulary; /* NULL: not needed so far */
 };
 
 static verbatim_status done(vb_err err, const vb_error *e, verbatim_error *error) {
@@ -57,6 +62,10 @@ verbatim_status verbatim_open(const char *path, const verbatim_options *options,
     }
     vb_err err = vb_kernels_select(options ? options->tier : NULL, &kernels, &e);
     verbatim_model *m = calloc(1, sizeof *m);
+    if (m && pthread_mutex_init(&m->lock, NULL)) {
+        free(m);
+        m = NULL;
+    }
     if (!err && !m) {
         err = vb_fail(&e, VB_ENOMEM, "no memory for a model");
     }
@@ -82,9 +91,11 @@ verbatim_status verbatim_open(const char *path, const verbatim_options *options,
 void verbatim_close(verbatim_model *model) {
     if (model) {
         vb_model_close(model->model);
+        vb_vocabulary_close(model->vocabulary);
         vb_tokenizer_close(model->tokenizer);
         vb_gguf_close(model->gguf);
         free(model->file_ids);
+        pthread_mutex_destroy(&model->lock);
         free(model);
     }
 }
@@ -194,9 +205,43 @@ void verbatim_sampling_default(verbatim_sampling *sampling) {
     *sampling = (verbatim_sampling){.top_p = 1.0, .max_tokens = 512};
 }
 
+/* The caller sees a model that does not change: the index is made once, whichever call needs it. */
+static vb_err index_vocabulary(const verbatim_model *model, const vb_vocabulary **out,
+                               vb_error *e) {
+    verbatim_model *m = (verbatim_model *)(uintptr_t)model;
+    vb_err err = VB_OK;
+    pthread_mutex_lock(&m->lock);
+    if (!m->vocabulary) {
+        err = vb_vocabulary_open(m->tokenizer, &m->vocabulary, e);
+    }
+    *out = m->vocabulary;
+    pthread_mutex_unlock(&m->lock);
+    return err;
+}
+
+static vb_err constraint_open(const verbatim_model *m, const char *constraint, vb_grammar **g,
+                              const vb_vocabulary **v, vb_error *e) {
+    json_t *json = NULL;
+    if (!constraint) {
+        return VB_OK;
+    }
+    vb_err err =
+        vb_json_parse_foreign(constraint, strlen(constraint), VB_API_REQUEST_BYTES_MAX, &json, e);
+    if (err) {
+        return vb_fail_in(e, err, "constraint");
+    }
+    if (!(err = index_vocabulary(m, v, e))) {
+        err = vb_grammar_open(json, g, e);
+    }
+    json_decref(json);
+    return err;
+}
+
+/* The grammar, when there is one, is closed after the generation. */
 static vb_err generation_open(const verbatim_model *m, const uint32_t *prompt, size_t n_prompt,
-                              const verbatim_sampling *s, size_t room, vb_generation **g,
-                              vb_error *e) {
+                              const verbatim_sampling *s, size_t room, vb_grammar **grammar,
+                              vb_generation **g, vb_error *e) {
+    const vb_vocabulary *vocabulary = NULL;
     vb_sampling sampling;
     vb_err err;
     vb_sampling_default(&sampling);
@@ -204,7 +249,8 @@ static vb_err generation_open(const verbatim_model *m, const uint32_t *prompt, s
     sampling.top_k = s->top_k;
     if ((err = vb_sampling_fixed_point(s->top_p, &sampling.top_p, e)) ||
         (err = vb_sampling_fixed_point(s->min_p, &sampling.min_p, e)) ||
-        (err = vb_sampling_check(&sampling, verbatim_vocabulary(m), e))) {
+        (err = vb_sampling_check(&sampling, verbatim_vocabulary(m), e)) ||
+        (err = constraint_open(m, s->constraint, grammar, &vocabulary, e))) {
         return err;
     }
     vb_generation_options o = {
@@ -215,6 +261,8 @@ static vb_err generation_open(const verbatim_model *m, const uint32_t *prompt, s
         .prompt = prompt,
         .n_prompt = n_prompt,
         .tokens_max = s->max_tokens < room ? s->max_tokens : room,
+        .grammar = *grammar,
+        .vocabulary = vocabulary,
     };
     vb_seed_from_fixed(s->seed, 0, o.seed);
     return vb_generation_open(&o, g, e);
@@ -248,6 +296,7 @@ verbatim_status verbatim_generate(const verbatim_model *model, const uint32_t *p
     vb_error e = {VB_OK, ""};
     const size_t limit = verbatim_context(model);
     place p = {0};
+    vb_grammar *grammar = NULL;
     vb_generation *g = NULL;
     vb_generate_stats stats;
     vb_err err;
@@ -261,7 +310,7 @@ verbatim_status verbatim_generate(const verbatim_model *model, const uint32_t *p
     const size_t room = limit - n_prompt;
     const size_t ctx = n_prompt + (sampling->max_tokens < room ? sampling->max_tokens : room);
     if (!(err = place_open(model, n_prompt, ctx, &p, &e)) &&
-        !(err = generation_open(model, prompt, n_prompt, sampling, room, &g, &e))) {
+        !(err = generation_open(model, prompt, n_prompt, sampling, room, &grammar, &g, &e))) {
         const vb_generate_options o = {
             .model = model->model,
             .workspace = p.workspace,
@@ -276,6 +325,7 @@ verbatim_status verbatim_generate(const verbatim_model *model, const uint32_t *p
         }
     }
     vb_generation_close(g);
+    vb_grammar_close(grammar);
     place_close(&p);
     return done(err, &e, error);
 }
@@ -289,14 +339,16 @@ void verbatim_answer_free(verbatim_answer *answer) {
 static vb_err replay(const verbatim_model *m, const vb_receipt *r, vb_report *rep, vb_error *e) {
     uint8_t digest[VB_SHA256_BYTES];
     const vb_filehash_options hash = {0};
+    const vb_vocabulary *vocabulary = NULL;
     vb_err err = vb_model_file_digest(m->gguf, m->file_ids, &hash, digest, e);
-    if (err) {
+    if (err || (r->request.constraint.p && (err = index_vocabulary(m, &vocabulary, e)))) {
         return err;
     }
     const vb_replay_options o = {
         .gguf = m->gguf,
         .tokenizer = m->tokenizer,
         .model = m->model,
+        .vocabulary = vocabulary,
         .model_sha256 = digest,
         .batch_tokens = VB_BATCH_TOKENS_MAX,
         .n_threads = m->threads,
