@@ -62,7 +62,10 @@ static json_t *parameters_of(const vb_api_request *q, size_t i, vb_err *err, vb_
     }
     json_t *own =
         json_object_size(given) ? json_deep_copy(given) : json_pack("{s:{}}", "properties");
-    if (!own || (!says_its_type(own) && json_object_set_new(own, "type", json_string("object")))) {
+    /* Without memory, jansson copies less than all. */
+    const bool whole = own && (!json_object_size(given) || json_equal(own, given));
+    if (!whole ||
+        (!says_its_type(own) && json_object_set_new(own, "type", json_string("object")))) {
         json_decref(own);
         *err = starve(e);
         return NULL;
@@ -183,13 +186,11 @@ static json_t *call_schema(const vb_api_request *q, vb_tool_form form, vb_err *e
 
 /* The member that asks for the constraint. */
 static void base_param(const vb_api_request *q, char out[BASE_BYTES]) {
-    const char *base = q->tool_choice == VB_API_TOOL_REQUIRED ? "tools"
-                       : q->schema                            ? "response_format.json_schema.schema"
-                                                              : "response_format";
     if (q->tool_choice == VB_API_TOOL_NAMED) {
         snprintf(out, BASE_BYTES, "tools[%zu].function.parameters", named_tool(q));
     } else {
-        snprintf(out, BASE_BYTES, "%s", base);
+        snprintf(out, BASE_BYTES, "%s",
+                 q->tool_choice == VB_API_TOOL_REQUIRED ? "tools" : q->format_param);
     }
 }
 
@@ -217,7 +218,9 @@ static json_t *make(const vb_api_request *q, vb_tool_form form, vb_err *err, vb_
     if (q->format == VB_API_FORMAT_JSON_SCHEMA && q->schema) {
         return with_schema(json_incref((json_t *)(uintptr_t)q->schema), err, e);
     }
-    json_t *o = json_pack("{s:s}", "type", "json_object");
+    json_t *o = q->format == VB_API_FORMAT_CHOICE
+                    ? json_pack("{s:s,s:O}", "type", "choice", "texts", q->choice)
+                    : json_pack("{s:s}", "type", "json_object");
     if (!o) {
         *err = starve(e);
     }
@@ -260,8 +263,9 @@ vb_err vb_api_constraint(const vb_api_request *q, vb_tool_form form, vb_text *ou
 /* "schema.$defs.2.items" is "tools[2].function.parameters.items" to who asked for it. */
 static void param_of(const vb_api_request *q, const char *path, size_t n,
                      char out[VB_API_PARAM_BYTES_MAX + 1]) {
-    static const char root[] = "schema", defs[] = "schema.$defs.";
-    const size_t n_root = sizeof root - 1, n_defs = sizeof defs - 1;
+    static const char defs[] = "schema.$defs.";
+    const char *root = q->format == VB_API_FORMAT_CHOICE ? "constraint.texts" : "schema";
+    const size_t n_root = strlen(root), n_defs = sizeof defs - 1;
     char base[BASE_BYTES];
     base_param(q, base);
     snprintf(out, VB_API_PARAM_BYTES_MAX + 1, "%s", base);

@@ -49,6 +49,7 @@ static void read_body(vb_api_object *body, size_t values_left, const vb_api_defa
     } else {
         vb_api_read_prompt(body, d, r);
     }
+    vb_api_read_format(body, r);
     vb_api_read_sampling(body, d, r);
     read_stream(body, r);
     vb_api_read_extension(body, d, r);

@@ -62,7 +62,8 @@ typedef enum vb_api_prompt_kind {
 typedef enum vb_api_format {
     VB_API_FORMAT_TEXT = 1,
     VB_API_FORMAT_JSON_OBJECT,
-    VB_API_FORMAT_JSON_SCHEMA
+    VB_API_FORMAT_JSON_SCHEMA,
+    VB_API_FORMAT_CHOICE /* one of some texts */
 } vb_api_format;
 
 typedef enum vb_api_tool_choice {
@@ -93,6 +94,8 @@ typedef struct vb_api_request {
     char schema_name[VB_API_TOOL_NAME_BYTES_MAX + 1]; /* JSON_SCHEMA */
     const json_t *schema;                             /* JSON_SCHEMA; borrowed; NULL: any object */
     bool schema_strict;
+    const json_t *choice;     /* CHOICE: an array of at least one value; borrowed */
+    const char *format_param; /* the member that asks for it; NULL: none does */
 
     /* The generation. */
     vb_sampling sampling; /* has passed vb_sampling_check */

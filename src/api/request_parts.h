@@ -20,9 +20,14 @@ void vb_api_read_messages(vb_api_object *body, size_t *values_left, vb_api_reque
 /* prompt.c: the prompt of a completion, and echo. */
 void vb_api_read_prompt(vb_api_object *body, const vb_api_defaults *d, vb_api_request *r);
 
-/* tools.c: tools, tool_choice, parallel_tool_calls, response_format, chat_template_kwargs. */
+/* tools.c: tools, tool_choice, parallel_tool_calls, chat_template_kwargs. */
 void vb_api_read_tools(vb_api_object *body, vb_api_request *r);
+/* The member "name", which o must have, of a function or a schema. */
+bool vb_api_tool_name(vb_api_object *o, char out[VB_API_TOOL_NAME_BYTES_MAX + 1]);
 bool vb_api_is_tool_name(const char *p, size_t n_bytes);
+
+/* format.c: response_format, structured_outputs. */
+void vb_api_read_format(vb_api_object *body, vb_api_request *r);
 
 /* extension.c: seed and the member "verbatim". */
 void vb_api_read_extension(vb_api_object *body, const vb_api_defaults *d, vb_api_request *r);

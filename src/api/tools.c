@@ -1,4 +1,4 @@
-/* Tools, the choice among them, the format of the answer, and variables of the chat template. */
+/* Tools, the choice among them, and variables of the chat template. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,8 +14,7 @@ bool vb_api_is_tool_name(const char *p, size_t n_bytes) {
     return good;
 }
 
-/* A name of a function or a schema. */
-static bool read_name(vb_api_object *o, char out[VB_API_TOOL_NAME_BYTES_MAX + 1]) {
+bool vb_api_tool_name(vb_api_object *o, char out[VB_API_TOOL_NAME_BYTES_MAX + 1]) {
     const char *p;
     size_t n;
     if (!vb_api_string(o, "name", 1, VB_API_TOOL_NAME_BYTES_MAX, &p, &n)) {
@@ -46,7 +45,7 @@ static void read_tool(vb_api_object *tool) {
     vb_api_only(tool, tool_names);
     vb_api_object f = vb_api_object_member(tool, "function");
     vb_api_only(&f, names);
-    read_name(&f, name);
+    vb_api_tool_name(&f, name);
     vb_api_string(&f, "description", 0, VB_API_REQUEST_BYTES_MAX, &p, &n);
     vb_api_object parameters = vb_api_object_member(&f, "parameters");
     f.err = parameters.err;
@@ -97,7 +96,7 @@ static void read_named_choice(vb_api_object *body, vb_api_request *r) {
     vb_api_only(&choice, choice_names);
     vb_api_object f = vb_api_object_member(&choice, "function");
     vb_api_only(&f, function_names);
-    if (read_name(&f, r->tool_name) &&
+    if (vb_api_tool_name(&f, r->tool_name) &&
         !has_tool(r->tools, json_array_size(r->tools), r->tool_name)) {
         vb_api_object_fail(&f, "name", "invalid_value", "none of 'tools' has this name");
     }
@@ -126,46 +125,6 @@ static void read_choice(vb_api_object *body, vb_api_request *r) {
         vb_api_object_fail(body, "tool_choice", word ? "invalid_value" : "invalid_type",
                            "expected none, auto, required, or an object that names a function");
     }
-}
-
-static void read_schema(vb_api_object *format, vb_api_request *r) {
-    static const char *const names[] = {"name", "description", "schema", "strict", NULL};
-    const char *p;
-    size_t n;
-    vb_api_object s = vb_api_object_member(format, "json_schema");
-    if (!s.json) {
-        vb_api_object_fail(&s, "", "missing_required_parameter", "missing");
-    }
-    vb_api_only(&s, names);
-    read_name(&s, r->schema_name);
-    vb_api_string(&s, "description", 0, VB_API_REQUEST_BYTES_MAX, &p, &n);
-    vb_api_bool(&s, "strict", &r->schema_strict);
-    vb_api_object schema = vb_api_object_member(&s, "schema");
-    r->schema = schema.json;
-    r->format = VB_API_FORMAT_JSON_SCHEMA;
-    format->err = schema.err;
-}
-
-static void read_format(vb_api_object *body, vb_api_request *r) {
-    static const char *const plain[] = {"type", NULL};
-    static const char *const with_schema[] = {"type", "json_schema", NULL};
-    char type[32] = "";
-    vb_api_object format = vb_api_object_member(body, "response_format");
-    if (!format.json) {
-        return;
-    }
-    vb_api_name(&format, "type", 1, type, sizeof type);
-    if (strcmp(type, "json_schema") == 0) {
-        vb_api_only(&format, with_schema);
-        read_schema(&format, r);
-    } else if (strcmp(type, "json_object") == 0 || strcmp(type, "text") == 0) {
-        vb_api_only(&format, plain);
-        r->format = type[0] == 't' ? VB_API_FORMAT_TEXT : VB_API_FORMAT_JSON_OBJECT;
-    } else {
-        vb_api_object_fail(&format, "type", "unsupported_value",
-                           "expected text, json_object or json_schema");
-    }
-    body->err = format.err;
 }
 
 /* Variables that the server itself gives a template: a request may not forge them. */
@@ -198,6 +157,5 @@ void vb_api_read_tools(vb_api_object *body, vb_api_request *r) {
         vb_api_object_fail(body, "parallel_tool_calls", "invalid_value",
                            "allowed only when 'tools' are given");
     }
-    read_format(body, r);
     read_template_kwargs(body, r);
 }

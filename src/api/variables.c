@@ -22,13 +22,20 @@ bool vb_api_is_plain_chat(const vb_api_request *q) {
     return plain;
 }
 
+typedef struct dump {
+    vb_buf text;
+    vb_err err; /* the first: jansson does not always stop at one */
+} dump;
+
 static int append(const char *bytes, size_t n, void *user) {
-    return vb_buf_append(user, bytes, n) ? -1 : 0;
+    dump *d = user;
+    d->err = d->err ? d->err : vb_buf_append(&d->text, bytes, n);
+    return d->err ? -1 : 0;
 }
 
 vb_err vb_api_variables(const vb_api_request *q, vb_text *out, vb_api_error *e) {
     vb_error inner;
-    vb_buf text = vb_buf_make(VB_TEXT_BYTES_MAX);
+    dump d = {.text = vb_buf_make(VB_TEXT_BYTES_MAX)};
     json_t *o = json_object();
     bool good = o && json_object_set(o, "messages", q->messages) == 0;
     if (good && gives_tools(q)) {
@@ -38,12 +45,12 @@ vb_err vb_api_variables(const vb_api_request *q, vb_text *out, vb_api_error *e) 
         good = json_object_update(o, (json_t *)(uintptr_t)q->template_kwargs) == 0;
     }
     /* What was read from a body is shorter than a text may be. */
-    good = good && json_dump_callback(o, append, &text, JSON_COMPACT) == 0;
-    vb_err err = good ? vb_text_set(out, (const char *)text.data, text.len, &inner) : VB_ENOMEM;
+    good = good && json_dump_callback(o, append, &d, JSON_COMPACT) == 0 && !d.err;
+    vb_err err = good ? vb_text_set(out, (const char *)d.text.data, d.text.len, &inner) : VB_ENOMEM;
     if (err) {
         vb_api_error_of(err, &inner, e);
     }
     json_decref(o);
-    vb_buf_free(&text);
+    vb_buf_free(&d.text);
     return err;
 }

@@ -30,7 +30,7 @@ static vb_err check_supported(const vb_served_model *m, const vb_api_request *q,
     }
     return q->format == VB_API_FORMAT_TEXT
                ? VB_OK
-               : refuse(e, "response_format",
+               : refuse(e, q->format_param,
                         "not together with tools that may be called: it holds the whole text, so "
                         "that none could be; 'tool_choice' none leaves them out");
 }

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/constraint.h"
 #include "api/request.h"
+#include "api/variables.h"
 #include "json/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,6 +49,27 @@ static void check_request(const vb_api_request *r, const vb_api_defaults *d) {
     require(!r->has_round || (r->mode == VB_MODE_FIXED && r->beacon_id[0]));
     require((r->mode == VB_MODE_FIXED) == (r->has_seed || r->has_round));
     require(r->beacon_id[0] || r->has_seed || r->mode == VB_MODE_LOCAL);
+    require((r->format == VB_API_FORMAT_CHOICE) == (r->choice != NULL));
+    require(r->format_param || r->format == VB_API_FORMAT_TEXT);
+}
+
+/* What a receipt says of the request: JSON that its reader takes, or an error that says why not. */
+static void check_statements(const vb_api_request *r, vb_tool_form form) {
+    vb_text constraint = {NULL, 0}, variables = {NULL, 0};
+    vb_api_error e = {0};
+    json_t *o = NULL;
+    if (vb_api_constraint(r, form, &constraint, &e)) {
+        require(e.status == 400 && e.message[0] && e.param[0] && !constraint.p);
+    } else if (constraint.p) {
+        require(constraint.len <= VB_CONSTRAINT_BYTES_MAX);
+        require(vb_json_parse(constraint.p, constraint.len, &o, NULL) == VB_OK);
+        json_decref(o);
+    }
+    if (r->endpoint == VB_API_CHAT && !vb_api_is_plain_chat(r)) {
+        require(vb_api_variables(r, &variables, &e) == VB_OK);
+    }
+    vb_text_free(&constraint);
+    vb_text_free(&variables);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -64,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     vb_err err = vb_api_request_parse(endpoint, (const char *)data + 1, size - 1, &d, &r, &e);
     if (!err) {
         check_request(&r, &d);
+        check_statements(&r, data[0] & 4 ? VB_TOOL_FORM_LLAMA3 : VB_TOOL_FORM_HERMES);
     } else {
         vb_buf b = vb_buf_make(1 << 16);
         json_t *body = NULL;

@@ -61,7 +61,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     const vb_message_options o = {.reasoning = data[0] & 1,
                                   .think_open = data[0] & 2,
-                                  .tools = (vb_tool_form)((data[0] >> 2) % 3)};
+                                  .tools = (vb_tool_form)((data[0] >> 2) % 4 % 3),
+                                  .one_call = data[0] & 16,
+                                  .whole = (vb_message_whole)((data[0] >> 5) % 4 % 3),
+                                  .function = "f"};
     const char *text = (const char *)data + 2;
     record whole = run(&o, text, size - 2, size), cut = run(&o, text, size - 2, 1 + data[1] % 16);
     require(whole.kinds.len == cut.kinds.len &&

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/constraint.h"
 #include "api/message.h"
 #include "api/request.h"
 #include "api/response.h"
+#include "api/variables.h"
 #include "support/testing.h"
 
 void *__real_malloc(size_t n);
@@ -97,6 +99,49 @@ static void requests(void **state) {
     starve(read_tokens, true);
 }
 
+/* A request's prompt and constraint, from the request read beforehand. */
+static vb_err make_constraint(void) {
+    vb_text text = {NULL, 0};
+    error = (vb_api_error){0};
+    vb_err err = vb_api_constraint(&request, VB_TOOL_FORM_HERMES, &text, &error);
+    vb_text_free(&text);
+    return err;
+}
+
+static vb_err make_variables(void) {
+    vb_text text = {NULL, 0};
+    error = (vb_api_error){0};
+    vb_err err = vb_api_variables(&request, &text, &error);
+    vb_text_free(&text);
+    return err;
+}
+
+static void constraints(void **state) {
+    static const char *const more[] = {
+        "\"tool_choice\":\"required\"",
+        "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}",
+        "\"tool_choice\":\"none\",\"structured_outputs\":{\"choice\":[\"a\"]}",
+        "\"tool_choice\":\"none\",\"response_format\":{\"type\":\"json_object\"}"};
+    (void)state;
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        char body[1024];
+        vb_api_defaults d = VB_API_DEFAULTS;
+        d.n_vocab = 1000;
+        d.beacon_id = "local:ab";
+        d.mode = VB_MODE_LOCAL;
+        snprintf(body, sizeof body,
+                 "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"tools\":"
+                 "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"$defs\":"
+                 "{\"a\":{\"$ref\":\"#\"}},\"properties\":{\"b\":{\"$ref\":\"#/$defs/a\"}}}}}],%s}",
+                 more[i]);
+        assert_int_equal(
+            vb_api_request_parse(VB_API_CHAT, body, strlen(body), &d, &request, &error), VB_OK);
+        starve(make_constraint, true);
+        starve(make_variables, true);
+        vb_api_request_free(&request);
+    }
+}
+
 static const char said[] =
     "<think>\nhm\n</think>\n\nlook\n<tool_call>\n{\"name\":\"f\",\"arguments\":{\"a\":1}}\n"
     "</tool_call>\n<tool_call>{}</tool_call> end";
@@ -113,8 +158,8 @@ static void note(void *user, const vb_message_event *event) {
     given += event->raw.len;
 }
 
-static vb_err take_apart(const char *text, vb_tool_form form) {
-    const vb_message_options o = {.reasoning = true, .tools = form};
+static vb_err take_apart(const char *text, vb_tool_form form, vb_message_whole all) {
+    const vb_message_options o = {.reasoning = !all, .tools = form, .whole = all, .function = "f"};
     vb_message_parser *m = NULL;
     expected = text;
     given = 0;
@@ -131,17 +176,28 @@ static vb_err take_apart(const char *text, vb_tool_form form) {
 }
 
 static vb_err take_hermes_apart(void) {
-    return take_apart(said, VB_TOOL_FORM_HERMES);
+    return take_apart(said, VB_TOOL_FORM_HERMES, VB_MESSAGE_WHOLE_NOTHING);
 }
 
 static vb_err take_llama_apart(void) {
-    return take_apart(called, VB_TOOL_FORM_LLAMA3);
+    return take_apart(called, VB_TOOL_FORM_LLAMA3, VB_MESSAGE_WHOLE_NOTHING);
+}
+
+static vb_err take_call_apart(void) {
+    return take_apart(" {\"name\":\"f\",\"parameters\":{}}", VB_TOOL_FORM_LLAMA3,
+                      VB_MESSAGE_WHOLE_CALL);
+}
+
+static vb_err take_arguments_apart(void) {
+    return take_apart("{\"a\":1}\n", VB_TOOL_FORM_NONE, VB_MESSAGE_WHOLE_ARGUMENTS);
 }
 
 static void messages(void **state) {
     (void)state;
     starve(take_hermes_apart, false);
     starve(take_llama_apart, false);
+    starve(take_call_apart, false);
+    starve(take_arguments_apart, false);
 }
 
 static vb_err write_response(void) {
@@ -164,6 +220,7 @@ static void responses(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests),
+        cmocka_unit_test(constraints),
         cmocka_unit_test(messages),
         cmocka_unit_test(responses),
     };

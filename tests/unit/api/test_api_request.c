@@ -684,7 +684,39 @@ static void formats(void **state) {
     char text[256];
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         snprintf(text, sizeof text, "\"response_format\":%s", bad[i][0]);
-        refuse(VB_API_CHAT, text, bad[i][1], bad[i][2]);
+        refuse_both(text, bad[i][1], bad[i][2]);
+    }
+}
+
+static void structured_outputs(void **state) {
+    static const char *const bad[][3] = {
+        {"7", "structured_outputs", "invalid_type"},
+        {"{}", "structured_outputs", "invalid_value"},
+        {"{\"json_object\":false}", "structured_outputs", "invalid_value"},
+        {"{\"json_object\":1}", "structured_outputs.json_object", "invalid_type"},
+        {"{\"json\":{},\"choice\":[\"a\"]}", "structured_outputs", "invalid_value"},
+        {"{\"json\":\"{}\"}", "structured_outputs.json", "invalid_type"},
+        {"{\"choice\":[]}", "structured_outputs.choice", "array_below_min_length"},
+        {"{\"choice\":\"a\"}", "structured_outputs.choice", "invalid_type"},
+        {"{\"regex\":\"a\"}", "structured_outputs.regex", "unknown_parameter"}};
+    (void)state;
+    accept(VB_API_COMPLETIONS,
+           "\"structured_outputs\":{\"json\":{\"type\":\"null\"},\"regex\":null}");
+    assert_int_equal(request.format, VB_API_FORMAT_JSON_SCHEMA);
+    assert_int_equal(json_object_size(request.schema), 1);
+    accept(VB_API_CHAT, "\"structured_outputs\":{\"json_object\":true}");
+    assert_int_equal(request.format, VB_API_FORMAT_JSON_OBJECT);
+    accept(VB_API_CHAT, "\"structured_outputs\":{\"choice\":[\"a\",\"b\"]}");
+    assert_int_equal(request.format, VB_API_FORMAT_CHOICE);
+    assert_int_equal(json_array_size(request.choice), 2);
+    assert_string_equal(request.format_param, "structured_outputs.choice");
+    refuse_both("\"structured_outputs\":{\"json_object\":true},\"response_format\":{\"type\":"
+                "\"json_object\"}",
+                "structured_outputs", "invalid_value");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "\"structured_outputs\":%s", bad[i][0]);
+        refuse_both(text, bad[i][1], bad[i][2]);
     }
 }
 
@@ -804,6 +836,7 @@ int main(void) {
         cmocka_unit_test(bad_messages),
         cmocka_unit_test(tools),
         cmocka_unit_test(formats),
+        cmocka_unit_test(structured_outputs),
         cmocka_unit_test(template_variables),
         cmocka_unit_test(randomness),
         cmocka_unit_test(randomness_that_does_not_fit),

@@ -104,6 +104,24 @@ static void whole_completion(void **state) {
     vb_buf_free(&b);
 }
 
+/* The prompt of a private receipt stands behind the receipt, as it is. */
+static void private_receipts(void **state) {
+    vb_buf b = vb_buf_make(1 << 20);
+    vb_api_proof proof = finished();
+    const vb_api_choice choice = {.content = STR("Hi"), .finish_reason = "stop"};
+    (void)state;
+    proof.prompt_json = STR("{\"format\":\"verbatim.prompt/1\"}");
+    assert_int_equal(vb_api_response_append(&chat, &choice, 1, &usage, &proof, &b), VB_OK);
+    const char *prompt = strstr((char *)b.data, ",\"prompt\":{\"format\":\"verbatim.prompt/1\"}}");
+    assert_non_null(prompt);
+    assert_int_equal(prompt[-1], '}');
+    proof.receipt_json.len = 0;
+    b.len = 0;
+    assert_int_equal(vb_api_response_append(&chat, &choice, 1, &usage, &proof, &b), VB_OK);
+    assert_non_null(strstr((char *)b.data, "\",\"prompt\":{\"format\":\"verbatim.prompt/1\"}}"));
+    vb_buf_free(&b);
+}
+
 static void add_chunk(const vb_api_head *h, const vb_api_delta *d, bool with_usage,
                       const vb_api_proof *proof, vb_buf *b) {
     assert_int_equal(vb_api_chunk_append(h, d, with_usage, proof, b), VB_OK);
@@ -281,6 +299,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_chat),
         cmocka_unit_test(whole_completion),
+        cmocka_unit_test(private_receipts),
         cmocka_unit_test(streamed_chat),
         cmocka_unit_test(streamed_completion),
         cmocka_unit_test(a_stream_that_fails),

@@ -343,7 +343,13 @@ static void any_cutting_gives_the_same(void **state) {
         size_t n = 0, ends[16], n_ends = 0;
         const vb_message_options o = {.reasoning = vb_test_random(&seed) % 2,
                                       .think_open = vb_test_random(&seed) % 2,
-                                      .tools = (vb_tool_form)(vb_test_random(&seed) % 3)};
+                                      .tools = (vb_tool_form)(vb_test_random(&seed) % 3),
+                                      .one_call = vb_test_random(&seed) % 2,
+                                      .whole = vb_test_random(&seed) % 4 ? VB_MESSAGE_WHOLE_NOTHING
+                                               : vb_test_random(&seed) % 2
+                                                   ? VB_MESSAGE_WHOLE_CALL
+                                                   : VB_MESSAGE_WHOLE_ARGUMENTS,
+                                      .function = "f"};
         for (size_t k = vb_test_random(&seed) % 12; k > 0; k--) {
             const char *p = pieces[vb_test_random(&seed) % (sizeof pieces / sizeof pieces[0])];
             memcpy(text + n, p, strlen(p));
@@ -363,6 +369,57 @@ static void any_cutting_gives_the_same(void **state) {
     }
 }
 
+static void one_call_is_shown(void **state) {
+    const vb_message_options hermes_one = {.tools = VB_TOOL_FORM_HERMES, .one_call = true};
+    const vb_message_options llama_one = {.tools = VB_TOOL_FORM_LLAMA3, .one_call = true};
+    (void)state;
+    assert_events(&hermes_one,
+                  "a<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>\n<tool_call>"
+                  "{\"name\":\"g\",\"arguments\":{}}</tool_call>",
+                  "C[a]T0[f|{}]C[\n<tool_call>{\"name\":\"g\",\"arguments\":{}}</tool_call>]");
+    assert_events(&llama_one,
+                  "{\"name\":\"f\",\"parameters\":{}};{\"name\":\"g\",\"parameters\":{}}",
+                  "T0[f|{}]C[;{\"name\":\"g\",\"parameters\":{}}]");
+    assert_events(&llama_one, "{\"name\":\"f\",\"parameters\":{}}; ", "T0[f|{}]M[; ]");
+}
+
+/* Under a constraint the text is what was asked for, or it was cut off. */
+static void the_whole_text(void **state) {
+    const vb_message_options call = {.tools = VB_TOOL_FORM_HERMES, .whole = VB_MESSAGE_WHOLE_CALL};
+    const vb_message_options bare = {.tools = VB_TOOL_FORM_LLAMA3, .whole = VB_MESSAGE_WHOLE_CALL};
+    const vb_message_options arguments = {.whole = VB_MESSAGE_WHOLE_ARGUMENTS, .function = "f.1"};
+    (void)state;
+    assert_events(&call, "\n  {\"arguments\": {\"a\": \"<think>\"}, \"name\": \"f\"}",
+                  "M[\n  ]T0[f|{\"a\": \"<think>\"}]");
+    assert_events(&call, "{\"name\":\"f\",\"parameters\":{}}",
+                  "C[{\"name\":\"f\",\"parameters\":{}}]");
+    assert_events(&bare, "{\"name\":\"f\",\"parameters\":{}}", "T0[f|{}]");
+    assert_events(&bare, "{\"name\":\"f\",\"parameters\":{", "C[{\"name\":\"f\",\"parameters\":{]");
+    assert_events(&arguments, " {\"a\":[1,\"\xe2\x82\xac\"]}\n",
+                  "M[ ]T0[f.1|{\"a\":[1,\"\xe2\x82\xac\"]}]M[\n]");
+    assert_events(&arguments, "{\"a\":[1,\"\xe2\x82\xac", "C[{\"a\":[1,\"\xe2\x82\xac]");
+    assert_events(&arguments, "[1]", "C[[1]]");
+    assert_events(&arguments, "  ", "C[  ]");
+    assert_events(&arguments, "", "");
+    assert_events(&arguments, "<think>\n</think>{}", "C[<think>\n</think>{}]");
+}
+
+static void a_whole_text_is_bounded(void **state) {
+    const vb_message_options o = {.whole = VB_MESSAGE_WHOLE_ARGUMENTS, .function = "f"};
+    const size_t n = VB_API_TOOL_CALL_BYTES_MAX + 100;
+    char *text = malloc(n);
+    (void)state;
+    assert_non_null(text);
+    memset(text, ' ', n);
+    memcpy(text, "{\"a\":\"", 6);
+    memcpy(text + n - 2, "\"}", 2);
+    record r = run(&o, text, n, NULL, 0);
+    assert_int_equal(r.n_calls, 0);
+    assert_true(r.raw.len == n && memcmp(r.raw.data, text, n) == 0);
+    free_record(&r);
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_content),
@@ -375,6 +432,9 @@ int main(void) {
         cmocka_unit_test(other_json_comes_at_once),
         cmocka_unit_test(what_is_held_is_bounded),
         cmocka_unit_test(calls_are_counted),
+        cmocka_unit_test(one_call_is_shown),
+        cmocka_unit_test(the_whole_text),
+        cmocka_unit_test(a_whole_text_is_bounded),
         cmocka_unit_test(any_cutting_gives_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
