@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Makes spec/vectors/written: receipts, and the records around them, as this version of the program
-writes them on the shipped model, with every kind of beacon. They must verify for ever: add files for
-what a new version writes, never replace one. Not run by the build.
+writes them on the shipped model: with every kind of beacon, and under constraints. They must verify for
+ever: add files for what a new version writes, never replace one. Not run by the build.
 
-    make_written.py BUILD_FOLDER FOLDER
+    make_written.py BUILD_FOLDER FOLDER beacons|constraints ...
 """
 import json
 import os
@@ -33,12 +33,17 @@ def dump(path, value):
 class Maker:
     def __init__(self, home, folder):
         self.home, self.folder, self.index = home, folder, []
+        if os.path.exists(self.file("index.json")):
+            with open(self.file("index.json"), encoding="utf-8") as f:
+                self.index = json.load(f)
 
     def file(self, name):
         return os.path.join(self.folder, name)
 
     def run(self, name, *args, model=DEMO, private=None, commitment=None):
         receipt = self.file(name + ".json")
+        if os.path.exists(receipt):
+            raise SystemExit(f"{receipt} is there, and is never replaced")
         more = []
         if private:
             more += ["--private", self.file(private)]
@@ -50,6 +55,12 @@ class Maker:
         os.chmod(receipt, 0o644)
         self.index.append({"file": name + ".json", "model": os.path.basename(model), "prompt": private,
                            "commitment": commitment})
+
+    def open(self, name, position):
+        opened = self.home.verbatim("open", self.file(name + ".json"), "--at", str(position), "-m", DEMO, "-o",
+                                    self.file(name + ".opening.json"))
+        if opened.returncode:
+            raise SystemExit(f"{name}: {opened.stderr.decode()}")
 
 
 def chains(home):
@@ -75,7 +86,24 @@ def beacon(kind, *urls):
     return ["--beacon", kind, *[a for u in urls for a in ("--beacon-url", u)]]
 
 
-def make(m, url, trust):
+SCHEMA = {"type": "object", "required": ["name", "n"],
+          "properties": {"name": {"type": "string", "maxLength": 12}, "n": {"type": ["integer", "null"]},
+                         "tags": {"type": "array", "items": {"enum": ["a", "b", 1.5]}, "maxItems": 3}}}
+NO_GAPS = ["--logit-bias", "198=-100", "--logit-bias", "220=-30"]  # the model writes little else
+
+
+def make_constraints(m):
+    ask = ["-p", "Who are you?", "--temp", "0.9", "--top-k", "40", *NO_GAPS]
+    schema = ["--json-schema", json.dumps(SCHEMA)]
+    m.run("constraint-schema", *ask, *schema, "-n", "64", "--seed", "4")
+    m.run("constraint-schema-local", *ask, *schema, "-n", "64", commitment="constraint-schema-local.commitment.json")
+    m.run("constraint-object", *ask, "--json-object", "-n", "32", "--seed", "6")
+    m.run("constraint-choice", "-p", "Is that so?", "--temp", "1", "-n", "16", "--choice", "yes", "--choice", "no",
+          "--choice", "not at all: \u20ac", private="constraint-choice.prompt.json")
+    m.open("constraint-schema", 9)
+
+
+def make_beacons(m, url, trust):
     ask = ["-p", "What is a receipt?", "-n", "24"]
     t = ["--trust", trust]
     m.run("fixed-greedy", *ask, "--temp", "0", "--seed", "1")
@@ -97,31 +125,35 @@ def make(m, url, trust):
           "--beacon-wait", "1", *t)
 
 
+def make_with_beacons(m, home):
+    served, trust = chains(home)
+    server = subprocess.Popen([sys.executable, SERVER, "--chains", served], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE)
+    try:
+        url = f"http://127.0.0.1:{int(server.stdout.readline().split()[1])}"
+        make_beacons(m, url, dump(home.file("trust.json"), trust))
+    finally:
+        server.stdin.close()
+        server.wait()
+    m.open("local-text", 5)
+    aborts = os.path.join(home.path, "data", "verbatim", "aborts")
+    name = sorted(os.listdir(aborts))[0]
+    shutil.copyfile(os.path.join(aborts, name), m.file("beacon-failed.abort.json"))
+    # Of the pins only what these receipts need.
+    with open(m.file("ethereum-next.json"), encoding="utf-8") as f:
+        number = json.load(f)["beacon"]["round"]
+    trust["ethereum"] = [p for p in trust["ethereum"] if p["number"] == number]
+    dump(m.file("trust.json"), trust)
+
+
 def main():
-    folder = os.path.abspath(sys.argv[2])
+    folder, sets = os.path.abspath(sys.argv[2]), sys.argv[3:]
     with Home() as home:
         m = Maker(home, folder)
-        served, trust = chains(home)
-        server = subprocess.Popen([sys.executable, SERVER, "--chains", served], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE)
-        try:
-            url = f"http://127.0.0.1:{int(server.stdout.readline().split()[1])}"
-            make(m, url, dump(home.file("trust.json"), trust))
-        finally:
-            server.stdin.close()
-            server.wait()
-        opened = home.verbatim("open", m.file("local-text.json"), "--at", "5", "-m", DEMO, "-o",
-                               m.file("local-text.opening.json"))
-        if opened.returncode:
-            raise SystemExit(opened.stderr.decode())
-        aborts = os.path.join(home.path, "data", "verbatim", "aborts")
-        name = sorted(os.listdir(aborts))[0]
-        shutil.copyfile(os.path.join(aborts, name), m.file("beacon-failed.abort.json"))
-        # Of the pins only what these receipts need.
-        with open(m.file("ethereum-next.json"), encoding="utf-8") as f:
-            number = json.load(f)["beacon"]["round"]
-        trust["ethereum"] = [p for p in trust["ethereum"] if p["number"] == number]
-        dump(m.file("trust.json"), trust)
+        if "beacons" in sets:
+            make_with_beacons(m, home)
+        if "constraints" in sets:
+            make_constraints(m)
         dump(m.file("index.json"), m.index)
     for f in os.listdir(folder):
         os.chmod(os.path.join(folder, f), 0o644)

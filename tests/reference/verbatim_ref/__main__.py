@@ -5,7 +5,7 @@ import hashlib
 import json
 import sys
 
-from . import beacons, digests, gguf, model, receipt, receipt_check, sampling, strict, trust
+from . import beacons, digests, gguf, model, receipt, receipt_check, sampling, strict, trust, vocabulary
 
 
 def _ids(text):
@@ -54,11 +54,13 @@ def _vectors(args):
 def _replay(args):
     with open(args.model, "rb") as f:
         data = f.read()
-    m = model.Model(gguf.GGUF(data, args.model))
+    g = gguf.GGUF(data, args.model)
+    m = model.Model(g)
     with open(args.receipt, "rb") as f:
         raw = f.read()
     try:
-        h = receipt.replay(raw, hashlib.sha256(data).hexdigest(), lambda: model.Session(m))
+        h = receipt.replay(raw, hashlib.sha256(data).hexdigest(), lambda: model.Session(m),
+                           vocabulary.Vocabulary(g))
     except receipt.Refuted as e:
         print(f"REFUTED {e}")
         sys.exit(1)

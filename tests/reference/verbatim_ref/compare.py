@@ -5,10 +5,11 @@ python3 -m verbatim_ref.compare SOURCE_TREE BUILD_FOLDER; exit status as tests/*
 """
 
 import hashlib
+import json
 import os
 import sys
 
-from . import digests, exhaustive, gguf, model, places, receipt, vectors
+from . import digests, exhaustive, gguf, model, places, receipt, vectors, vocabulary
 
 RUNS = [
     ("tiny-llama.gguf", [1, 5, 9, 2, 47, 0, 11]),
@@ -18,6 +19,12 @@ RUNS = [
     ("verbatim-demo-q4_k_m.gguf", [2302, 9, 500, 1200, 77, 2, 2303, 640]),
 ]
 
+
+SCHEMA = json.dumps({
+    "type": "object",
+    "properties": {"name": {"type": "string", "maxLength": 12}, "n": {"type": ["integer", "null"]},
+                   "tags": {"type": "array", "items": {"enum": ["a", "b", 1.5]}, "maxItems": 3}},
+    "required": ["name", "n"]})
 
 ANSWERS = [
     ("verbatim-demo-q8_0.gguf", "-p", "Who are you?", "--temp", "0", "-n", "24", "--seed", "1"),
@@ -29,6 +36,11 @@ ANSWERS = [
      "-n", "32", "--seed", "42"),
     ("stories260K.gguf", "--raw", "-p", "Once upon", "--temp", "1", "--stop", ".", "-n", "40",
      "--seed", "7"),
+    ("verbatim-demo-q8_0.gguf", "-p", "Who are you?", "--temp", "0.9", "--top-k", "40", "--logit-bias",
+     "198=-100", "--logit-bias", "220=-30", "-n", "64", "--seed", "4", "--json-schema", SCHEMA),
+    ("stories260K.gguf", "--raw", "-p", "Once upon", "--temp", "1", "-n", "40", "--seed", "11", "--json-object"),
+    ("verbatim-demo-q4_k_m.gguf", "-p", "Is that so?", "--temp", "0", "-n", "16", "--seed", "3", "--choice", "yes",
+     "--choice", "no", "--choice", "not at all: \u20ac"),
 ]
 
 
@@ -54,12 +66,13 @@ def _compare_logits(program, path, tokens, tiers):
 
 def _compare_answer(program, path, options, _tiers):
     """None when the engine's receipt replays."""
-    m = model.Model(gguf.load(path))
+    g = gguf.load(path)
+    m = model.Model(g)
     with open(path, "rb") as f:
         digest = hashlib.sha256(f.read()).hexdigest()
     try:
         raw = places.engine_receipt(program, path, *options)
-        receipt.replay(raw, digest, lambda: model.Session(m))
+        receipt.replay(raw, digest, lambda: model.Session(m), vocabulary.Vocabulary(g))
     except receipt.Refuted as e:
         return str(e)
     return None

@@ -4,7 +4,7 @@ leaves keep their spelling, and the tree is held against the schema. Schemas tha
 import json
 import re
 
-from . import receipt
+from . import jcs
 
 DEPTH, INDENT = 32, 128
 _GAP = re.compile(r"\n {0,%d}| ?" % INDENT)
@@ -96,7 +96,7 @@ class Reader:
 
 
 def canonical(value):
-    return receipt.canonical(value).decode()
+    return jcs.canonical(value).decode()
 
 
 def is_value(node, value):
@@ -211,7 +211,7 @@ def accepts(constraint, text):
     return reader.at == len(reader.text) and Schema(schema).accepts(node, schema)
 
 
-def check_file(path):
+def check_file(path, judge=accepts):
     """(passed, failed) of spec/vectors/constraints.json."""
     with open(path, encoding="ascii") as f:
         doc = json.load(f)
@@ -221,7 +221,7 @@ def check_file(path):
     for case in doc["cases"]:
         for wanted in ("accepted", "not_accepted"):
             for text in case[wanted]:
-                if accepts(case["constraint"], bytes.fromhex(text)) == (wanted == "accepted"):
+                if judge(case["constraint"], bytes.fromhex(text)) == (wanted == "accepted"):
                     passed += 1
                 else:
                     failed += 1

@@ -113,15 +113,37 @@ MUTANTS = [
     ("sampling", "sampling.py", "(i for i in range(len(w)) if w[i] > 0)", "range(len(w))"),
     ("sampling", "sampling.py", "key = (begin + len(s), begin, which)",
      "key = (begin, begin + len(s), which)"),
+    ("constraints", "allowed.py", "Repeat(_row(b\" \"), 0, INDENT)", "Repeat(_row(b\" \"), 0, INDENT + 1)"),
+    ("constraints", "allowed.py", "if self.so_far not in self.taken:", "if True:"),
+    ("constraints", "allowed.py", "return depth < DEPTH and all", "return all"),
+    ("constraints", "allowed.py", "if depth >= DEPTH or self.least", "if self.least"),
+    ("constraints", "allowed.py", "if name not in self.done and kind", "if kind"),
+    ("constraints", "allowed.py", "Repeat((_DIGIT,), 0, 17)", "Repeat((_DIGIT,), 0, 18)"),
+    ("constraints", "allowed.py", "Repeat((_DIGIT,), 1, 18)", "Repeat((_DIGIT,), 1, 19)"),
+    ("constraints", "allowed.py", "Repeat((_DIGIT,), 1, 2)", "Repeat((_DIGIT,), 1, 3)"),
+    ("constraints", "allowed.py", "(_U, _D, _span(0x30, 0x37), _HEX, _HEX)", "(_U, _D, _HEX, _HEX, _HEX)"),
+    ("constraints", "allowed.py", "_span(0x80, 0x9F), _TAIL)", "_TAIL, _TAIL)"),
+    ("constraints", "allowed.py", "_span(0x80, 0x8F), _TAIL, _TAIL)", "_TAIL, _TAIL, _TAIL)"),
+    ("constraints", "allowed.py", "_span(0xA0, 0xBF), _TAIL)", "_TAIL, _TAIL)"),
+    ("constraints", "allowed.py", "if self.of.required <= self.done:", "if True:"),
+    ("constraints", "allowed.py", "if self.n >= self.of.least:", "if True:"),
+    ("constraints", "allowed.py", "if n >= self.most:", "if n > self.most:"),
+    ("constraints", "allowed.py", 'schema.get("additionalProperties", "properties" not in schema)',
+     'schema.get("additionalProperties", False)'),
+    ("constraints", "allowed.py", 'self.of(schema.get("items", not prefix))', 'self.of(schema.get("items", True))'),
+    ("constraints", "allowed.py", "if schema is False or id(schema) in seen:", "if schema is False or len(seen) > 1:"),
+    ("constraints", "allowed.py", "values if not types or types_of(v) & set(types))", "values)"),
 ] + RECEIPTS
 
 _CHECK = """
 import sys
-from verbatim_ref import sampling_vectors, second, vectors
+from verbatim_ref import allowed, sampling_vectors, second, vectors
 kind, folder = sys.argv[1:]
 if kind.startswith("receipts/"):
     file, _, prefix = kind[9:].partition(":")
     failed = not second.agrees(folder + "/receipts", file + ".json", prefix)
+elif kind == "constraints":
+    failed = allowed.check_file(folder + "/constraints.json")[1]
 elif kind == "sampling":
     failed = sampling_vectors.check_file(folder + "/sampling.json")[1]
 else:

@@ -164,5 +164,5 @@ RECEIPTS = [
         '"template": ("text", "messages", "template")',
     ),
     ("receipts/unreadable:prompt", "receipt_form.py", "in _KINDS[kind] and tokens is not None):", "in _KINDS[kind]):"),
-    ("receipts/unreadable:proof", "receipt.py", '"utf-16-be", "surrogatepass"', '"utf-8", "surrogatepass"'),
+    ("receipts/unreadable:proof", "jcs.py", '"utf-16-be", "surrogatepass"', '"utf-8", "surrogatepass"'),
 ]

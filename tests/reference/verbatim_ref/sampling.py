@@ -105,8 +105,8 @@ def choose(x, params, u, allowed=None):
     raise AssertionError("r is below the total")
 
 
-def draw(logits, params, u, prompt=(), output=()):
-    return choose(adjust(logits, params, prompt, output), params, u)
+def draw(logits, params, u, prompt=(), output=(), allowed=None):
+    return choose(adjust(logits, params, prompt, output), params, u, allowed)
 
 
 # ---- stop strings, section 8 ----

@@ -4,7 +4,7 @@ import json
 import re
 import struct
 
-from .receipt import canonical
+from .jcs import canonical
 
 BYTES_MAX = 2**28
 DEPTH_MAX = 32

@@ -10,7 +10,7 @@ import os
 
 import numpy as np
 
-from . import arith, cases, codec, constraints, digests, gguf, model, sampling, sampling_vectors, tiny
+from . import allowed, arith, cases, codec, constraints, digests, gguf, model, sampling, sampling_vectors, tiny
 
 FORMAT, ARITHMETIC = "verbatim-vectors/1", "verbatim-arith/1"
 
@@ -227,8 +227,9 @@ def check(folder, models):
         result = check_file(os.path.join(folder, kind + ".json"), by_kind)
         print(f"{kind}: {result[0]} passed, {result[1]} failed, {result[2]} absent")
         bad = bad or result[1] > 0 or result[0] + result[2] == 0
-    for kind, module in (("sampling", sampling_vectors), ("constrained", sampling_vectors), ("constraints", constraints)):
-        passed, failed = module.check_file(os.path.join(folder, kind + ".json"))
+    for kind, judge in (("sampling", sampling_vectors.check_file), ("constrained", sampling_vectors.check_file),
+                        ("constraints", constraints.check_file), ("constraints", allowed.check_file)):
+        passed, failed = judge(os.path.join(folder, kind + ".json"))
         print(f"{kind}: {passed} passed, {failed} failed")
         bad = bad or failed > 0 or passed == 0
     return bad
