@@ -42,6 +42,7 @@ static const uint32_t chat[PROMPT] = {2302, 491,  198, 437, 465,  271,  489, 490
 static vb_gguf *gguf;
 static vb_model *model;
 static vb_tokenizer *tokenizer;
+static vb_vocabulary *vocabulary;
 static vb_session *session;
 static vb_workspace *workspace;
 static vb_ed25519_key *key;
@@ -118,6 +119,7 @@ static int setup(void **state) {
     must(vb_kernels_select(NULL, &options.kernels, &e));
     must(vb_gguf_open(vb_test_source("models/verbatim-demo/verbatim-demo-q8_0.gguf"), &gguf, &e));
     must(vb_tokenizer_open(gguf, &tokenizer, &e));
+    must(vb_vocabulary_open(tokenizer, &vocabulary, &e));
     must(vb_model_load(gguf, &options, &model, &e));
     must(vb_session_open(model, CTX, &session, &e));
     must(vb_workspace_open(model, BATCH, CTX, 1, &workspace, &e));
@@ -144,6 +146,7 @@ static int teardown(void **state) {
     vb_workspace_close(workspace);
     vb_session_close(session);
     vb_model_close(model);
+    vb_vocabulary_close(vocabulary);
     vb_tokenizer_close(tokenizer);
     vb_gguf_close(gguf);
     return system(command);
@@ -186,6 +189,7 @@ static vb_err answer(vb_receipt *r, uint32_t wait_ms, bool fall_back, size_t can
     const vb_answer_options o = {
         .model = model,
         .tokenizer = tokenizer,
+        .vocabulary = vocabulary,
         .workspace = workspace,
         .session = session,
         .batch_tokens = BATCH,
@@ -282,6 +286,23 @@ static void a_fallback_is_named(void **state) {
     vb_receipt_free(&r);
 }
 
+/* The commitment to the local chain is to the same constraint, and the answer keeps to it. */
+static void a_fallback_keeps_to_the_constraint(void **state) {
+    (void)state;
+    static const char constraint[] = "{\"texts\":[\"left\",\"right\"],\"type\":\"choice\"}";
+    vb_receipt r;
+    fill(&r);
+    must(vb_text_set(&r.request.constraint, constraint, strlen(constraint), &e));
+    world.how = SILENT;
+    must(answer(&r, 300, true, 0));
+    assert_string_equal(r.request.fallback_from, chain_id);
+    assert_string_equal(r.request.constraint.p, constraint);
+    assert_true(strcmp(r.outputs[0].text.p, "left") == 0 ||
+                strcmp(r.outputs[0].text.p, "right") == 0);
+    assert_int_equal(reason_of(&r), VB_REASON_NONE);
+    vb_receipt_free(&r);
+}
+
 /* Ctrl-C in the middle of the prompt: the beacon, which would take long, is not waited for. */
 static void a_cancelled_prompt(void **state) {
     (void)state;
@@ -300,6 +321,7 @@ int main(void) {
         cmocka_unit_test(the_wait_hides_behind_the_prompt),
         cmocka_unit_test(a_beacon_that_fails),
         cmocka_unit_test(a_fallback_is_named),
+        cmocka_unit_test(a_fallback_keeps_to_the_constraint),
         cmocka_unit_test(a_cancelled_prompt),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
