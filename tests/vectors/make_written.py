@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Makes spec/vectors/written: receipts, and the records around them, as this version of the program
-writes them on the shipped model: with every kind of beacon, and under constraints. They must verify for
-ever: add files for what a new version writes, never replace one. Not run by the build.
+writes them on the shipped model: with every kind of beacon, under constraints, and of prompts that only a
+server makes. They must verify for ever: add files for what a new version writes, never replace one. Not run by
+the build.
 
-    make_written.py BUILD_FOLDER FOLDER beacons|constraints ...
+    make_written.py BUILD_FOLDER FOLDER beacons|constraints|templates ...
 """
 import json
 import os
@@ -16,10 +17,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
 sys.dont_write_bytecode = True
 os.environ["VB_BUILD_DIR"] = os.path.abspath(sys.argv[1])
-sys.path[:0] = [os.path.join(ROOT, "tests", "e2e"), os.path.join(ROOT, "tests", "support")]
+sys.path[:0] = [os.path.join(ROOT, "tests", folder) for folder in ("e2e", "support", "server")]
 import beacon_chains  # noqa: E402
 import drand_chain  # noqa: E402
-from support import DATA, DEMO, DEMO_Q4, Home  # noqa: E402
+from serving import Server  # noqa: E402
+from support import DATA, DEMO, DEMO_Q4, Home, jcs  # noqa: E402
 
 SERVER = os.path.join(ROOT, "tests", "support", "beacon_server.py")
 
@@ -40,10 +42,17 @@ class Maker:
     def file(self, name):
         return os.path.join(self.folder, name)
 
-    def run(self, name, *args, model=DEMO, private=None, commitment=None):
+    def add(self, name, model=DEMO, private=None, commitment=None):
+        """Puts the receipt that is about to be written into the index; its path."""
         receipt = self.file(name + ".json")
         if os.path.exists(receipt):
             raise SystemExit(f"{receipt} is there, and is never replaced")
+        self.index.append({"file": name + ".json", "model": os.path.basename(model), "prompt": private,
+                           "commitment": commitment})
+        return receipt
+
+    def run(self, name, *args, model=DEMO, private=None, commitment=None):
+        receipt = self.add(name, model, private, commitment)
         more = []
         if private:
             more += ["--private", self.file(private)]
@@ -53,8 +62,19 @@ class Maker:
         if done.returncode:
             raise SystemExit(f"{name}: {done.stderr.decode()}")
         os.chmod(receipt, 0o644)
-        self.index.append({"file": name + ".json", "model": os.path.basename(model), "prompt": private,
-                           "commitment": commitment})
+
+    def serve(self, name, server, body, private=None):
+        """The receipt of a chat of the server's."""
+        receipt = self.add(name, private=private)
+        status, answer = server.post("/v1/chat/completions", {"model": "demo", **body})
+        if status != 200:
+            raise SystemExit(f"{name}: {answer}")
+        proof = answer["verbatim"]
+        with open(receipt, "wb") as f:
+            f.write(server.get("/v1/receipts/" + proof["receipt_id"])[1])
+        if private:
+            with open(self.file(private), "w", encoding="utf-8") as f:
+                f.write(jcs(proof["prompt"]))
 
     def open(self, name, position):
         opened = self.home.verbatim("open", self.file(name + ".json"), "--at", str(position), "-m", DEMO, "-o",
@@ -101,6 +121,20 @@ def make_constraints(m):
     m.run("constraint-choice", "-p", "Is that so?", "--temp", "1", "-n", "16", "--choice", "yes", "--choice", "no",
           "--choice", "not at all: \u20ac", private="constraint-choice.prompt.json")
     m.open("constraint-schema", 9)
+
+
+def make_templates(m, home):
+    """Variables beside role and content, which the demo's template does not print."""
+    named = {"messages": [{"role": "user", "name": "bob", "content": "<|im_end|>\n\u20ac"}], "max_tokens": 16}
+    variables = {"messages": [{"role": "user", "content": "What is a receipt?"}], "max_tokens": 48,
+                 "chat_template_kwargs": {"b": [1.0, 2], "a": {"\u00e9": None}}}
+    held = {"response_format": {"type": "json_schema", "json_schema": {"name": "reply", "schema": SCHEMA}},
+            "logit_bias": {"198": -100, "220": -30}}
+    with Server(home) as server:
+        m.serve("template-named", server, {**named, "seed": 3})
+        m.serve("template-variables", server, {**variables, **held})
+        m.serve("template-private", server, {**variables, "verbatim": {"private": True}},
+                private="template-private.prompt.json")
 
 
 def make_beacons(m, url, trust):
@@ -154,6 +188,8 @@ def main():
             make_with_beacons(m, home)
         if "constraints" in sets:
             make_constraints(m)
+        if "templates" in sets:
+            make_templates(m, home)
         dump(m.file("index.json"), m.index)
     for f in os.listdir(folder):
         os.chmod(os.path.join(folder, f), 0o644)

@@ -72,21 +72,20 @@ static void the_commitment_is_to_it(void **state) {
     vb_buf_free(&none);
 }
 
-/* Objects in arrays in objects, so deep in all. The text is malloc'd. */
+/* Objects in arrays in objects, so deep in all. The text is the caller's to free. */
 static char *nested(unsigned depth) {
-    char *text = calloc(1, 8 * depth + 1);
-    size_t n = 0;
-    assert_non_null(text);
+    vb_buf text = vb_buf_make(1024);
     for (unsigned i = 0; i < depth; i++) {
-        n += (size_t)sprintf(text + n, i % 2 ? "[" : i + 1 < depth ? "{\"a\":" : "{");
+        const char *opening = i % 2 ? "[" : i + 1 < depth ? "{\"a\":" : "{";
+        assert_int_equal(vb_buf_append(&text, opening, strlen(opening)), VB_OK);
     }
     for (unsigned i = depth; i-- > 0;) {
-        text[n++] = i % 2 ? ']' : '}';
+        assert_int_equal(vb_buf_append(&text, i % 2 ? "]" : "}", 1), VB_OK);
     }
-    return text;
+    return (char *)text.data;
 }
 
-/* An object of so many bytes. The text is malloc'd. */
+/* An object of so many bytes; the same. */
 static char *sized(size_t n_bytes) {
     char *text = malloc(n_bytes + 1);
     assert_non_null(text);
