@@ -90,20 +90,29 @@ static bool same_bytes(vb_str a, vb_str b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
+static void write_top_entry(vb_api_writer *w, const vb_api_token *t) {
+    write_spelled(w, t->bytes);
+    vb_api_write_colon(w);
+    write_logprob(w, t->logprob);
+}
+
 /* A map of spellings: of tokens that decode to the same bytes (several decode to nothing) the
- * likeliest, because an object has a name once. */
+ * likeliest, because an object has a name once. The token itself is always in it. */
 static void write_top_map(vb_api_writer *w, const vb_api_token *t) {
+    bool has_own = false;
     vb_api_write_begin(w, '{');
     for (size_t i = 0; i < t->n_top; i++) {
         size_t first = 0;
         while (!same_bytes(t->top[first].bytes, t->top[i].bytes)) {
             first++;
         }
+        has_own = has_own || same_bytes(t->top[i].bytes, t->bytes);
         if (first == i) {
-            write_spelled(w, t->top[i].bytes);
-            vb_api_write_colon(w);
-            write_logprob(w, t->top[i].logprob);
+            write_top_entry(w, &t->top[i]);
         }
+    }
+    if (!has_own) {
+        write_top_entry(w, t);
     }
     vb_api_write_end(w, '}');
 }

@@ -49,7 +49,7 @@ CHAT_LOGPROBS = {"content": [
 TEXT_LOGPROBS = {
     "tokens": ["Hi", r"bytes:\xe2", r"bytes:\x82\xac"],
     "token_logprobs": [-0.10000000149011612, -9999, -0.25],
-    "top_logprobs": [{r"bytes:\x82\xac": -0.25}, {},
+    "top_logprobs": [{r"bytes:\x82\xac": -0.25, "Hi": -0.10000000149011612}, {r"bytes:\xe2": -9999},
                      {r"bytes:\x82\xac": -0.25, r"bytes:\x82\xad": -1.5, "": -3}],
     "text_offset": [0, 2, 2]}
 CALLS = [{"id": "call_0", "type": "function",
