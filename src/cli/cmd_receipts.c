@@ -19,7 +19,7 @@ enum { LIST_DEFAULT = 20, PAGE = 100, HEX_SHOWN = 16 };
 
 typedef struct invocation {
     vb_app a; /* json and quiet */
-    const char *file, *since, *until, *state, *model, *key, *to, *output;
+    const char *file, *since, *until, *state, *model, *key, *client, *to, *output;
     uint64_t limit, before;
     uint8_t model_sha256[VB_SHA256_BYTES], server_key[VB_ED25519_PUBLIC_BYTES];
     vb_store *store;
@@ -76,6 +76,7 @@ static vb_err make_filter(invocation *o, vb_store_filter *f, vb_error *e) {
     }
     f->model_sha256 = o->model ? o->model_sha256 : NULL;
     f->server_key = o->key ? o->server_key : NULL;
+    f->client = o->client;
     for (int state = VB_STORE_OPEN; o->state && state <= VB_STORE_ABORT; state++) {
         if (strcmp(o->state, vb_store_state_name((vb_store_state)state)) == 0) {
             f->state = (vb_store_state)state;
@@ -122,6 +123,12 @@ static void print_entry_json(const vb_store_entry *x) {
     }
     printf(",\"id\":");
     vb_app_print_json_string(x->id, strlen(x->id));
+    printf(",\"client\":");
+    if (x->client[0]) {
+        vb_app_print_json_string(x->client, strlen(x->client));
+    } else {
+        printf("null");
+    }
     printf(",\"issued_at_ms\":\"%" PRIu64 "\",\"settled_at_ms\":", x->issued_at_ms);
     if (x->state == VB_STORE_OPEN) {
         printf("null");
@@ -141,15 +148,18 @@ static void print_entry_json(const vb_store_entry *x) {
 
 static void print_entry_line(const vb_store_entry *x) {
     char issued[VB_SHOW_TIME_BYTES], hex[2 * VB_SHA256_BYTES + 1], id[sizeof x->id];
+    char client[sizeof x->client];
     vb_show_time(x->issued_at_ms, issued);
     vb_hex_encode(x->state == VB_STORE_RECEIPT ? x->verification_hash : x->commitment,
                   VB_SHA256_BYTES, hex);
     memcpy(id, x->id, sizeof id);
     vb_make_printable(id);
-    printf("%8" PRIu64 "  %-24s  %-7s  %-9s  %.*s  %s%s\n", x->sequence, issued,
+    memcpy(client, x->client, sizeof client);
+    vb_make_printable(client);
+    printf("%8" PRIu64 "  %-24s  %-7s  %-9s  %.*s  %s%s%s%s\n", x->sequence, issued,
            vb_store_state_name(x->state),
            x->state == VB_STORE_ABORT ? vb_abort_reason_name(x->reason) : "", HEX_SHOWN, hex, id,
-           x->n_bytes ? "" : " (dropped)");
+           x->client[0] ? "  " : "", client, x->n_bytes ? "" : " (dropped)");
 }
 
 /* Page by page, so that a long list takes no more memory than a short one. */
@@ -228,6 +238,12 @@ static void print_entry(const vb_store_entry *x) {
     if (x->state != VB_STORE_OPEN) {
         vb_show_time(x->settled_at_ms, when);
         printf("settled      %s\n", when);
+    }
+    if (x->client[0]) {
+        char client[sizeof x->client];
+        memcpy(client, x->client, sizeof client);
+        vb_make_printable(client);
+        printf("client       %s\n", client);
     }
     print_field("model", x->model_sha256, sizeof x->model_sha256);
     print_field("server key", x->server_key, sizeof x->server_key);
@@ -328,6 +344,8 @@ int vb_cmd_receipts(int argc, char **argv) {
         {0, "until", VB_OPT_STR, &o.until, "TIME", "list: committed before TIME", 0, 0, NULL},
         {0, "state", VB_OPT_STR, &o.state, "STATE", "list: open, receipt or abort", 0, 0, NULL},
         {0, "model", VB_OPT_STR, &o.model, "SHA256", "list: of the model with this digest", 0, 0,
+         NULL},
+        {0, "client", VB_OPT_STR, &o.client, "NAME", "list: of the client with this name", 0, 0,
          NULL},
         {0, "before", VB_OPT_UINT, &o.before, "PLACE", "list: the page before this place", 0, 0,
          NULL},

@@ -119,7 +119,8 @@ static uint64_t tokens_of(const vb_receipt *r) {
     return n;
 }
 
-/* Every token is drawn again; false when it has replied. */
+/* Every token is drawn again: one receipt at a time, and only when nobody waits for an answer.
+ * False when it has replied. */
 static bool replay_receipt(vb_service *s, vb_exchange *x, const submission *b, const vb_receipt *r,
                            vb_report *report) {
     const vb_served_model *m = vb_service_model_of_digest(s, r->request.model_sha256);
@@ -135,6 +136,12 @@ static bool replay_receipt(vb_service *s, vb_exchange *x, const submission *b, c
                          (unsigned long long)s->config->verify_tokens, (unsigned long long)n);
         return false;
     }
+    if (atomic_load(&s->n_answers) || atomic_exchange(&s->verifying, true)) {
+        vb_exchange_set_header(x, "Retry-After", "5");
+        vb_exchange_fail(x, 503, "busy",
+                         "receipts are replayed one at a time, and when no answer is being made");
+        return false;
+    }
     replay y = {s, x, vb_clock_ns() + s->config->verify_s * (uint64_t)NS_PER_S};
     const vb_replay_options o = {.gguf = m->o.gguf,
                                  .tokenizer = m->o.tokenizer,
@@ -147,6 +154,7 @@ static bool replay_receipt(vb_service *s, vb_exchange *x, const submission *b, c
                                  .on_progress = keep_going,
                                  .user = &y};
     vb_replay(&o, r, report);
+    atomic_store(&s->verifying, false); /* before the reply, after which its client may ask again */
     return true;
 }
 
@@ -228,15 +236,6 @@ void vb_service_verify(vb_service *s, vb_exchange *x) {
     verify_body(s, x, false);
 }
 
-/* With the model, one at a time, and only when nobody waits for an answer. */
 void vb_service_replay(vb_service *s, vb_exchange *x) {
-    const bool idle = atomic_load(&s->n_answers) == 0;
-    if (!idle || atomic_exchange(&s->verifying, true)) {
-        vb_exchange_set_header(x, "Retry-After", "5");
-        vb_exchange_fail(x, 503, "busy",
-                         "receipts are replayed one at a time, and when no answer is being made");
-        return;
-    }
     verify_body(s, x, true);
-    atomic_store(&s->verifying, false);
 }
