@@ -23,7 +23,10 @@ async function request(path, options = {}) {
     if (key) {
         headers.Authorization = `Bearer ${key}`;
     }
-    const answer = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit", redirect: "error" });
+    const answer = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit", redirect: "error" })
+        .catch((error) => {
+            throw error instanceof TypeError ? new Error("The server can not be reached.") : error; // not: a stop
+        });
     if (!answer.ok) {
         const body = await answer.json().catch(() => null);
         throw new Refused(answer.status, body?.error);
@@ -40,8 +43,10 @@ export async function receiptOf(id) {
     return new Uint8Array(await (await request(`v1/receipts/${encodeURIComponent(id)}`)).arrayBuffer());
 }
 
-export async function verify(receipt, level) {
-    return (await request(`v1/verify?level=${level}`, { method: "POST", body: receipt })).json();
+// receipt: its bytes; prompt: the record that belongs to a private one, or null.
+export async function verify(receipt, prompt, level) {
+    const body = prompt ? `{"receipt":${new TextDecoder().decode(receipt)},"prompt":${JSON.stringify(prompt)}}` : receipt;
+    return (await request(`v1/verify?level=${level}`, { method: "POST", body })).json();
 }
 
 // The events of a stream: each `data:` up to an empty line, until [DONE]. A stream that ends before that

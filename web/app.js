@@ -22,17 +22,28 @@ function describeBeacon({ id, mode, fallback }) {
     return `${name}, mode ${mode}` + (fallback ? `, else ${fallback}` : "");
 }
 
+// The name of the one model, or a choice among several.
+function showModels(models) {
+    state.model = models[0].id;
+    byId("model").textContent = models[0].id;
+    byId("model").title = `SHA-256 ${models[0].sha256}`;
+    if (models.length > 1) {
+        const choice = element("select", { id: "model", "aria-label": "Model" }, ...models.map((m) => element("option", {}, m.id)));
+        choice.addEventListener("change", () => {
+            state.model = choice.value;
+        });
+        byId("model").replaceWith(choice);
+    }
+}
+
 async function showServer() {
     try {
         const about = await aboutServer();
-        const model = about.models[0];
-        state.model = model.id;
-        byId("model").textContent = model.id;
-        byId("model").title = `SHA-256 ${model.sha256}`;
+        showModels(about.models);
         byId("beacon").textContent = `beacon: ${short(about.beacon.id ?? "local chain")}`;
         byId("beacon").title = describeBeacon(about.beacon);
-        const rows = [["Model", `${model.id}, SHA-256 ${model.sha256}`], ["Beacon", describeBeacon(about.beacon)],
-            ["Server's key", about.public_key], ["Arithmetic", about.arithmetic]];
+        const rows = [...about.models.map((m) => ["Model", `${m.id}, SHA-256 ${m.sha256}`]),
+            ["Beacon", describeBeacon(about.beacon)], ["Server's key", about.public_key], ["Arithmetic", about.arithmetic]];
         byId("server").replaceChildren(...rows.flatMap(([name, value]) =>
             [element("dt", {}, name), element("dd", {}, value)]));
     } catch (error) {
@@ -60,7 +71,7 @@ function parameters() {
         }
     }
     // JSON has no number that begins with zeros.
-    return { numbers: out, seed: byId("seed").value === "" ? null : String(BigInt(byId("seed").value)) };
+    return { numbers: out, seed: byId("seed").value === "" ? null : String(BigInt(byId("seed").value)), private: byId("private").checked };
 }
 
 // The key.
@@ -92,7 +103,8 @@ function keepAtEnd(change) {
 }
 
 class Answer {
-    constructor() {
+    constructor(asked) {
+        this.asked = asked; // the messages
         this.text = element("div", { class: "text" });
         this.thoughts = element("div", { class: "text" });
         this.reasoningBox = element("details", { class: "reasoning" }, element("summary", {}, "Reasoning"), this.thoughts);
@@ -103,7 +115,7 @@ class Answer {
         this.tokens = new Tokens(this.text);
         this.thoughtTokens = new Tokens(this.thoughts);
         this.content = this.reasoning = "";
-        this.commitment = this.id = this.finish = this.usage = null;
+        this.commitment = this.id = this.prompt = this.finish = this.usage = null;
         this.began = performance.now();
     }
 
@@ -143,6 +155,7 @@ class Answer {
             this.commitment = proof.commitment;
         }
         this.id = proof.receipt_id;
+        this.prompt = proof.prompt ?? null; // of a private receipt, which leaves it out
         if (proof.commitment?.mode && !proof.verification_hash) {
             const from = proof.commitment.mode === "fixed" ? "" : `; randomness from ${short(String(proof.commitment.beacon))}`;
             this.status.textContent = `Committed to as number ${proof.commitment.sequence}${from}…`;
@@ -172,7 +185,8 @@ async function* ask(entered, signal) {
     for (;;) {
         try {
             const extra = state.logprobs ? { logprobs: true, top_logprobs: 4 } : {};
-            yield* chat({ model: state.model, messages: state.messages, ...entered.numbers, ...extra }, entered.seed, signal);
+            const wanted = entered.private ? { verbatim: { private: true } } : {};
+            yield* chat({ model: state.model, messages: state.messages, ...entered.numbers, ...extra, ...wanted }, entered.seed, signal);
             return;
         } catch (error) {
             const refused = error instanceof Refused ? error : {};
@@ -192,8 +206,9 @@ function setRunning(controller) {
 }
 
 async function send(text, entered) {
-    const controller = new AbortController(), answer = new Answer(), messages = state.messages;
+    const controller = new AbortController(), messages = state.messages;
     messages.push({ role: "user", content: text });
+    const answer = new Answer([...messages]);
     byId("intro").hidden = true;
     setRunning(controller);
     keepAtEnd(() => byId("talk").append(element("article", { class: "question", "aria-label": "Question" }, text), answer.box));

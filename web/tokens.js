@@ -8,7 +8,7 @@ const percent = (p) => (p >= 0.9995 ? ">99.9" : p < 0.0005 ? "<0.1" : (100 * p).
 const band = (p) => BANDS.findIndex((least) => p >= least);
 
 // Visible, as a space or a line feed alone is not.
-const shown = (text) => text.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/ /g, "␣") || "(nothing)";
+const shown = (text) => text.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/ /g, "␣") || "(no text)";
 
 // A view of one answer's tokens in `box`.
 export class Tokens {
@@ -24,30 +24,48 @@ export class Tokens {
     }
 
     // A piece of text, and the logprobs that came with it. A token's probability is shown only where the
-    // tokens' bytes are exactly the text: where a tag was taken out, say, the text stands without.
+    // tokens' bytes are the text, white space at its ends apart: else the text stands without.
     add(text, entries) {
         this.waiting.push(...entries);
         const groups = wholeCharacters(this.waiting);
-        let n = 0, joined = "";
-        while (n < groups.length && joined.length < text.length) {
-            joined += groups[n++].text;
-        }
-        if (n === 0 || joined !== text) {
+        const { begin, end } = placeOf(text, groups);
+        if (begin === end) {
             this.waiting = [];
-            this.box.append(text);
+            this.addPlain(text);
             return;
         }
-        this.waiting = groups.slice(n).flatMap((g) => g.entries);
-        groups.slice(0, n).forEach((g) => this.addToken(g));
+        this.waiting = groups.slice(end).flatMap((g) => g.entries);
+        this.addTokens(text, groups.slice(begin, end));
     }
 
-    addToken({ text, entries }) {
+    // White space that the server held back comes apart from its token, or not at all.
+    addTokens(text, groups) {
+        let rest = text.startsWith(groups[0].text) ? text : text.trimStart();
+        this.addPlain(text.slice(0, text.length - rest.length));
+        for (const group of groups) {
+            const t = group.text;
+            const seen = [t, t.trimStart(), t.trimEnd(), t.trim()].find((part) => rest.startsWith(part));
+            if (seen !== "") {
+                this.addToken(seen, group);
+                rest = rest.slice(seen.length);
+            }
+        }
+        this.addPlain(rest);
+    }
+
+    addPlain(text) {
+        if (text !== "") {
+            this.box.append(text);
+        }
+    }
+
+    addToken(seen, { text, entries }) {
         const logprob = entries.reduce((sum, e) => sum + e.logprob, 0);
         const at = band(Math.exp(logprob));
-        const token = element("span", { class: `token p${at < 0 ? BANDS.length : at}` }, text);
+        const token = element("span", { class: `token p${at < 0 ? BANDS.length : at}` }, seen);
         token.tabIndex = this.box.querySelector(".token") ? -1 : 0; // one stop of the Tab key for all
         token.setAttribute("aria-describedby", "tip");
-        this.details.set(token, { text, logprob, others: entries.length === 1 ? entries[0].top_logprobs ?? [] : [] });
+        this.details.set(token, { text, logprob, others: entries.length === 1 ? othersOf(entries[0]) : [] });
         this.box.append(token);
     }
 
@@ -65,34 +83,66 @@ export class Tokens {
     }
 }
 
-// Entries in groups of which each is whole characters: a token may be half of one.
+const othersOf = (entry) => (entry.top_logprobs ?? []).filter((o) => o.token !== entry.token);
+
+const decode = (bytes, options) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes), options);
+
+// Entries in groups of which each is whole characters, as a token may be half of one; of the last group an
+// end may be missing. Bytes that are no character become U+FFFD in the same places as in the server's text.
 function wholeCharacters(entries) {
     const groups = [];
-    let pending = [];
+    let pending = [], bytes = [], text = "";
     for (const entry of entries) {
         pending.push(entry);
-        const bytes = Uint8Array.from(pending.flatMap((e) => e.bytes ?? [...new TextEncoder().encode(e.token)]));
-        try {
-            groups.push({ text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes), entries: pending });
+        bytes = bytes.concat(entry.bytes ?? [...new TextEncoder().encode(entry.token)]);
+        text = decode(bytes);
+        if (text === decode(bytes, { stream: true })) { // nothing waits for further bytes
+            groups.push({ text, entries: pending });
             pending = [];
-        } catch {
-            continue; // the next token has the rest of the character
+            bytes = [];
         }
+    }
+    if (pending.length) {
+        groups.push({ text, entries: pending });
     }
     return groups;
 }
 
+// The first groups in a row that are the text, from begin up to end; none: begin is end. Before and after
+// them may stand what the server took out of the text: the tags of reasoning, say.
+function placeOf(text, groups) {
+    const core = text.trim();
+    for (const same of [(joined) => joined === text, (joined) => joined.trim() === core]) {
+        for (let begin = 0; begin < groups.length; begin++) {
+            for (let end = begin, joined = ""; end < groups.length && joined.trim().length <= core.length;) {
+                joined += groups[end++].text;
+                if (same(joined)) {
+                    return { begin, end };
+                }
+            }
+        }
+    }
+    return { begin: 0, end: 0 };
+}
+
+let shownToken = null; // whose tip is seen
+
 function showTip(token, { text, logprob, others }) {
     const tip = byId("tip");
-    tip.replaceChildren(element("p", {}, element("code", {}, shown(text)), ` ${percent(Math.exp(logprob))}`));
-    const rest = others.filter((o) => o.token !== text);
-    if (rest.length) {
+    const line = (name, token, p) => element(name, {}, element("code", {}, shown(token)), ` ${percent(Math.exp(p))}`);
+    tip.replaceChildren(line("p", text, logprob));
+    if (others.length) {
         tip.append(element("p", { class: "note" }, "It might have been:"),
-            element("ul", {}, ...rest.map((o) =>
-                element("li", {}, element("code", {}, shown(o.token)), ` ${percent(Math.exp(o.logprob))}`))));
+            element("ul", {}, ...others.map((o) => line("li", o.token, o.logprob))));
     }
     tip.hidden = false;
-    const from = token.getClientRects()[0] ?? token.getBoundingClientRect();
+    shownToken = token;
+    placeTip();
+}
+
+function placeTip() {
+    const tip = byId("tip");
+    const from = shownToken.getClientRects()[0] ?? shownToken.getBoundingClientRect();
     const left = Math.min(from.left, document.documentElement.clientWidth - tip.offsetWidth - TIP_GAP_PX);
     const above = from.top - tip.offsetHeight - TIP_GAP_PX;
     tip.style.left = `${Math.max(TIP_GAP_PX, left)}px`;
@@ -101,4 +151,7 @@ function showTip(token, { text, logprob, others }) {
 
 function hideTip() {
     byId("tip").hidden = true;
+    shownToken = null;
 }
+
+addEventListener("scroll", () => shownToken && placeTip(), { passive: true });

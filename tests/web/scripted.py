@@ -40,8 +40,9 @@ def chunks_for(question):
         yield chunk({"content": " ü"}, [entry(" ", -0.3), *halves("ü")])
         yield chunk({"content": "."}, [entry("!", -0.2)])  # what does not fit is shown without a number
     elif question == "think":
-        yield chunk({"reasoning_content": "Let me see <i>"})
-        yield chunk({"content": "Seen."})
+        yield chunk({"reasoning_content": "Let me see <i>"},
+                    [entry("<think>", -0.01), entry("\n", -0.01), entry("Let me", -2.0), entry(" see <i>", -0.5)])
+        yield chunk({"content": "Seen."}, [entry("</think>", -0.01), entry("\n\n", -0.01), entry("Seen.", -0.05), entry("", -0.1)])
     elif question == "break":
         yield chunk({"content": "Half an ans"})
         return
@@ -66,9 +67,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path.startswith("/v1/receipts/"):
-            question = self.server.asked[-1]["messages"][-1]["content"]
+            messages = self.server.asked[-1]["messages"]
+            question = messages[-1]["content"]
             receipt = {"id": RECEIPT_ID if question == "id" else "vr-" + "1" * 24,
                        "commitment": {"value": "a" * 63 + ("a" if question in ("late", "nothing") else "b")}, "request": {"model_sha256": HOSTILE},
+                       "prompt": {"tokens": [1], "messages": messages[:-1] if question == "prompt" else messages},
                        "outputs": [{"text": "something else"}]}
             self.reply(json.dumps(receipt).encode())
             return
@@ -84,6 +87,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.server.asked.append(json.loads(body))
         question = self.server.asked[-1]["messages"][-1]["content"]
+        if question == "plain" and "logprobs" in self.server.asked[-1]:
+            refusal = {"message": "no logprobs here", "type": "invalid_request_error", "param": "logprobs", "code": None}
+            self.reply(json.dumps({"error": refusal}).encode(), status=400)
+            return
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
