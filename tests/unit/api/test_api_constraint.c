@@ -290,18 +290,20 @@ static void errors_name_the_member(void **state) {
     }
 }
 
-/* A receipt holds what is nested 30 deep; the parameters of a tool that is required lie two levels
- * deeper in the constraint than in it. */
+/* A receipt holds constraints that are nested 30 deep; the properties of a tool that is required
+ * begin at the sixth level. */
 static void nesting_is_the_receipts(void **state) {
     (void)state;
     for (size_t depth = 22; depth <= 26; depth++) {
-        char schema[1024] = "", members[2048];
+        char schema[1024], members[2048];
+        size_t n = 0;
         vb_grammar *g;
         for (size_t i = 0; i < depth; i++) {
-            strcat(schema, "{\"items\":");
+            n += (size_t)snprintf(schema + n, sizeof schema - n, "{\"items\":");
         }
-        strcat(schema, "true");
-        memset(schema + strlen(schema), '}', depth);
+        n += (size_t)snprintf(schema + n, sizeof schema - n, "true");
+        memset(schema + n, '}', depth);
+        schema[n + depth] = 0;
         snprintf(
             members, sizeof members,
             "\"tools\":[" TOOL(
@@ -310,7 +312,7 @@ static void nesting_is_the_receipts(void **state) {
             schema);
         parse(VB_API_CHAT, members);
         const vb_err err = hold(VB_TOOL_FORM_HERMES, &g);
-        assert_int_equal(err, depth + 2 + 3 <= 30 ? VB_OK : VB_ELIMIT);
+        assert_int_equal(err, depth + 5 <= 30 ? VB_OK : VB_ELIMIT);
         assert_true(!err || strcmp(error.param, "tools") == 0);
         vb_grammar_close(g);
     }
@@ -322,7 +324,7 @@ static void large_constraints(void **state) {
                                   "\"structured_outputs\":{\"json\":{\"description\":\"");
     (void)state;
     memset(at, 'x', 1 << 18);
-    strcpy(at + (1 << 18), "\"}}");
+    memcpy(at + (1 << 18), "\"}}", sizeof "\"}}");
     refuses(VB_TOOL_FORM_NONE, members, "structured_outputs.json", "invalid_value");
 }
 
