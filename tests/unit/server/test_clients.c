@@ -157,11 +157,30 @@ static void test_files(void **state) {
     }
 }
 
+static void test_one_key(void **state) {
+    (void)state;
+    uint8_t sha256[VB_SHA256_BYTES];
+    vb_sha256_of("secret", 6, sha256);
+    assert_true(vb_client_key_is("Bearer secret", sha256));
+    assert_true(vb_client_key_is("bearer   secret", sha256));
+    static const char *const others[] = {
+        "", "secret", "Bearer", "Bearer ", "Bearer secre", "Bearer secret ", "Basic secret"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_false(vb_client_key_is(others[i], sha256));
+    }
+    assert_false(vb_client_key_is(NULL, sha256));
+    for (size_t i = 0; i < sizeof sha256; i++) {
+        sha256[i] ^= 1;
+        assert_false(vb_client_key_is("Bearer secret", sha256));
+        sha256[i] ^= 1;
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys),  cmocka_unit_test(test_everybody),
         cmocka_unit_test(test_rate),  cmocka_unit_test(test_concurrency),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_files), cmocka_unit_test(test_one_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

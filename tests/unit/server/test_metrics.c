@@ -101,10 +101,33 @@ static void test_form(void **state) {
     vb_buf_free(&small);
 }
 
+/* A model's name is any text of its file. */
+static void test_models(void **state) {
+    (void)state;
+    static const char *const names[] = {"a", "b \"c\" \\ d\ne"};
+    static const double values[] = {1, 0.25};
+    vb_buf out = vb_buf_make(1 << 20);
+    assert_int_equal(vb_metrics_write_models(&out, "verbatim_x", "counter", "X.", names, values, 2),
+                     VB_OK);
+    assert_string_equal((const char *)out.data,
+                        "# HELP verbatim_x X.\n# TYPE verbatim_x counter\n"
+                        "verbatim_x{model=\"a\"} 1\n"
+                        "verbatim_x{model=\"b \\\"c\\\" \\\\ d\\ne\"} 0.25\n");
+    vb_buf_free(&out);
+    for (size_t max = 1; max < 100; max++) {
+        vb_buf small = vb_buf_make(max);
+        assert_int_equal(
+            vb_metrics_write_models(&small, "verbatim_x", "counter", "X.", names, values, 2),
+            VB_ELIMIT);
+        vb_buf_free(&small);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_form),
+        cmocka_unit_test(test_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
