@@ -71,7 +71,7 @@ function parameters() {
         }
     }
     // JSON has no number that begins with zeros.
-    return { numbers: out, seed: byId("seed").value === "" ? null : String(BigInt(byId("seed").value)), private: byId("private").checked };
+    return { numbers: out, seed: byId("seed").value === "" ? null : String(BigInt(byId("seed").value)), isPrivate: byId("private").checked };
 }
 
 // The key.
@@ -103,8 +103,9 @@ function keepAtEnd(change) {
 }
 
 class Answer {
-    constructor(asked) {
+    constructor(asked, isPrivate) {
         this.asked = asked; // the messages
+        this.isPrivate = isPrivate;
         this.text = element("div", { class: "text" });
         this.thoughts = element("div", { class: "text" });
         this.reasoningBox = element("details", { class: "reasoning" }, element("summary", {}, "Reasoning"), this.thoughts);
@@ -185,7 +186,7 @@ async function* ask(entered, signal) {
     for (;;) {
         try {
             const extra = state.logprobs ? { logprobs: true, top_logprobs: 4 } : {};
-            const wanted = entered.private ? { verbatim: { private: true } } : {};
+            const wanted = entered.isPrivate ? { verbatim: { private: true } } : {};
             yield* chat({ model: state.model, messages: state.messages, ...entered.numbers, ...extra, ...wanted }, entered.seed, signal);
             return;
         } catch (error) {
@@ -208,7 +209,7 @@ function setRunning(controller) {
 async function send(text, entered) {
     const controller = new AbortController(), messages = state.messages;
     messages.push({ role: "user", content: text });
-    const answer = new Answer([...messages]);
+    const answer = new Answer([...messages], entered.isPrivate);
     byId("intro").hidden = true;
     setRunning(controller);
     keepAtEnd(() => byId("talk").append(element("article", { class: "question", "aria-label": "Question" }, text), answer.box));

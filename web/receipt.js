@@ -19,13 +19,18 @@ function checksHere(receipt, answer) {
     const first = answer.commitment?.value;
     const prompt = receipt.prompt?.tokens ? receipt.prompt : answer.prompt?.prompt; // a private one has none
     const check = (name, good, yes, no) => ({ name, status: good ? "pass" : "fail", detail: good ? yes : no });
-    return [
+    const checks = [
         check("commitment-first", first && first === receipt.commitment?.value,
             "the receipt's commitment came before the answer", "the commitment that came before the answer is another"),
         check("prompt-asked", sameMessages(answer.asked, prompt?.messages),
             "the prompt is this conversation", "the prompt is not this conversation"),
         check("text-shown", same, "the receipt's text is the one on this page", "the receipt has another text than this page"),
     ];
+    if (answer.isPrivate) {
+        checks.push(check("prompt-left-out", receipt.prompt && [receipt.prompt.tokens, receipt.prompt.messages, receipt.prompt.text]
+            .every((part) => part === null), "the receipt is private, as asked", "the receipt has the prompt, which was to be left out"));
+    }
+    return checks;
 }
 
 function listOf(title, checks) {
@@ -153,7 +158,7 @@ function show(box, summary, state) {
 }
 
 // The receipt of an answer, as an element that is there at once and filled when it is checked.
-// answer: { id, asked, commitment, prompt, content, reasoning }
+// answer: { id, asked, isPrivate, commitment, prompt, content, reasoning }
 export function receiptView(answer) {
     const summary = element("summary", {}, "Receipt: being checked…");
     const box = element("details", { class: "receipt" }, summary);
