@@ -121,6 +121,7 @@ def make_constraints(m):
     m.run("constraint-choice", "-p", "Is that so?", "--temp", "1", "-n", "16", "--choice", "yes", "--choice", "no",
           "--choice", "not at all: \u20ac", private="constraint-choice.prompt.json")
     m.open("constraint-schema", 9)
+    m.open("constraint-object", 0)
 
 
 def make_templates(m, home):

@@ -137,11 +137,13 @@ MUTANTS = [
 
 _CHECK = """
 import sys
-from verbatim_ref import allowed, sampling_vectors, second, vectors
+from verbatim_ref import allowed, openings, sampling_vectors, second, vectors
 kind, folder = sys.argv[1:]
 if kind.startswith("receipts/"):
     file, _, prefix = kind[9:].partition(":")
     failed = not second.agrees(folder + "/receipts", file + ".json", prefix)
+elif kind.startswith("openings:"):
+    failed = not openings.agrees(folder + "/../..", kind[9:])
 elif kind == "constraints":
     failed = allowed.check_file(folder + "/constraints.json")[1]
 elif kind == "sampling":

@@ -34,7 +34,8 @@ def _check_signatures(r):
     return h
 
 
-def _params(s):
+def params(s):
+    """Of `request.sampling`."""
     return sampling.Params(s["temperature"], s["top_k"], s["top_p_q32"], s["min_p_q32"],
                            s["presence_penalty"], s["frequency_penalty"], s["repetition_penalty"],
                            s["logit_bias"])
@@ -63,12 +64,12 @@ def _replay_output(session, r, choice, vocabulary):
     _expect("seed", seed.hex(), out["seed"])
     text = b"verbatim.text.v1\n" + out["text"].encode()
     _expect("text digest", sha256(text).hex(), out["text_sha256"])
-    params, drawn, leaves, pending = _params(request["sampling"]), [], [], prompt
+    asked, drawn, leaves, pending = params(request["sampling"]), [], [], prompt
     held = Held(request, vocabulary)
     for t, claimed in enumerate(out["tokens"]):
         logits = session.forward(pending)[-1]
         u = digests.draw_number(seed, t)
-        token = sampling.draw(logits, params, u, prompt, drawn, held.allowed()).token
+        token = sampling.draw(logits, asked, u, prompt, drawn, held.allowed()).token
         _expect(f"token {t}", token, claimed)
         leaves.append(digests.trace_leaf(t, token, logits))
         drawn.append(token)

@@ -26,13 +26,15 @@ class Subject:
         return ed25519.verify(bytes.fromhex(self.request["server_key"]), message, bytes.fromhex(signature))
 
 
+def verification_hash(receipt):
+    return sha256(b"verbatim.receipt.v1\n" + canonical({k: v for k, v in receipt.items() if k != "signature"}))
+
+
 # A check returns None when it passed, or a verdict and a reason.
 
 
 def _signature(s):
-    unsigned = {k: v for k, v in s.receipt.items() if k != "signature"}
-    h = sha256(b"verbatim.receipt.v1\n" + canonical(unsigned))
-    return None if s.signed(h, s.receipt["signature"]) else (REFUTED, "signature")
+    return None if s.signed(verification_hash(s.receipt), s.receipt["signature"]) else (REFUTED, "signature")
 
 
 def _server_key(s):
@@ -144,17 +146,27 @@ _CHECKS = (_signature, _server_key, _commitment, _arithmetic, _beacon_proof, _ro
            _text_digest, _limits)
 
 
+def findings(s):
+    """What each check gives."""
+    return [check_one(s) for check_one in _CHECKS]
+
+
+def conclude(found):
+    for verdict in (REFUTED, UNVERIFIABLE):
+        for f in found:
+            if f is not None and f[0] == verdict:
+                return f
+    return VERIFIED, None
+
+
+def not_read(error):
+    return UNVERIFIABLE, "unsupported-format" if isinstance(error, receipt_form.Unsupported) else "unreadable"
+
+
 def check(raw, trust):
     """(verdict, reason); the reason is None when it is VERIFIED."""
     try:
         s = Subject(receipt_form.read(raw), trust)
-    except receipt_form.Unsupported:
-        return UNVERIFIABLE, "unsupported-format"
-    except BadForm:
-        return UNVERIFIABLE, "unreadable"
-    found = [f for f in (c(s) for c in _CHECKS) if f is not None]
-    for verdict in (REFUTED, UNVERIFIABLE):
-        for f in found:
-            if f[0] == verdict:
-                return f
-    return VERIFIED, None
+    except (receipt_form.Unsupported, BadForm) as e:
+        return not_read(e)
+    return conclude(findings(s))

@@ -1,5 +1,5 @@
 """reference/second.test: the second implementation's verdicts, and the program's, on every vector of beacons
-and receipts.
+and receipts, and on openings.
 
 python3 -m verbatim_ref.second SOURCE_TREE BUILD_FOLDER; exit status as tests/*/*.test.
 """
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import beacons, places, receipt_check, strict, trust
+from . import beacons, openings, places, receipt_check, strict, trust
 
 
 def _cases(folder):
@@ -36,10 +36,10 @@ def _receipt_verdict(case):
 
 
 class Program:
-    """`verbatim verify --level receipt --json`, with a home folder in which there is no other trust file."""
+    """`verbatim verify --json`, with a home folder in which there is no other trust file."""
 
-    def __init__(self, path, folder):
-        self.path, self.folder = path, folder
+    def __init__(self, path, folder, model):
+        self.path, self.folder, self.model = path, folder, model
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
         self.env["HOME"] = folder
 
@@ -50,10 +50,17 @@ class Program:
         return path
 
     def verdict(self, case):
-        command = [self.path, "verify", "--level", "receipt", "--json",
-                   self._file("receipt.json", case["receipt"].encode())]
+        command = ["--level", "receipt", self._file("receipt.json", case["receipt"].encode())]
         if case["trust"] is not None:
             command += ["--trust", self._file("trust.json", strict.canonical(case["trust"]))]
+        return self._run(command)
+
+    def opening_verdict(self, case):
+        command = [self._file("opening.json", case["opening"]), "--receipt", self._file("receipt.json", case["receipt"])]
+        return self._run(command + ["-m", self.model] * case["model"])
+
+    def _run(self, options):
+        command = [self.path, "verify", "--json", *options]
         done = subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         try:
             report = json.loads(done.stdout)
@@ -99,7 +106,8 @@ def main():
     rounds = list(_cases(os.path.join(vectors, "beacons")))
     receipts = list(_cases(os.path.join(vectors, "receipts")))
     goldens = list(_goldens(root))
-    for name, found in (("beacons", rounds), ("receipts", receipts), ("golden receipts", goldens)):
+    opened = [("openings", c) for c in openings.cases(root)]
+    for name, found in (("beacons", rounds), ("receipts", receipts), ("golden receipts", goldens), ("openings", opened)):
         if not found:
             print(f"there are no vectors of {name}")
             return 1
@@ -110,12 +118,15 @@ def main():
     failed = _compare("second implementation, rounds", rounds, lambda c: (c["result"], c["next"], c["latest"]),
                       _beacon_verdict)[1]
     failed += _compare("second implementation, receipts", goldens + receipts, of_receipt, _receipt_verdict)[1]
+    failed += _compare("second implementation, openings", opened, of_receipt, openings.judge(root))[1]
     path = places.engine(build)
     if path is None:
         print(f"the program is not built in {build}")
         return 1 if failed else places.SKIPPED
     with tempfile.TemporaryDirectory() as folder:
-        failed += _compare("program, receipts", goldens + receipts, of_receipt, Program(path, folder).verdict)[1]
+        program = Program(path, folder, os.path.join(root, openings.MODEL))
+        failed += _compare("program, receipts", goldens + receipts, of_receipt, program.verdict)[1]
+        failed += _compare("program, openings", opened, of_receipt, program.opening_verdict)[1]
     return 1 if failed else 0
 
 
