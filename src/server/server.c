@@ -7,6 +7,7 @@
 #include "base/system.h"
 #include "base/version.h"
 #include "engine/scheduler.h"
+#include "model/kv_pool.h"
 #include "server/endpoints.h"
 #include "server/log.h"
 
@@ -83,6 +84,15 @@ static vb_err open_store(vb_service *s, vb_error *e) {
     return err ? err : vb_local_chain_open(s->o.data_dir, &s->chain, e);
 }
 
+static uint64_t kv_bytes_of_all(const vb_service *s) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < s->o.n_models; i++) {
+        const vb_server_model *m = &s->o.models[i];
+        n += m->n_pages * vb_kv_page_bytes(vb_model_get_config(m->model));
+    }
+    return n;
+}
+
 /* All of them at once would take more threads than there are processors: they take turns. */
 static vb_err open_models(vb_service *s, vb_error *e) {
     const vb_server_config *c = s->config;
@@ -92,7 +102,11 @@ static vb_err open_models(vb_service *s, vb_error *e) {
     if (!s->models) {
         return vb_fail(e, VB_ENOMEM, "no memory for %zu models", s->o.n_models);
     }
-    vb_err err = s->o.n_models > 1 ? vb_scheduler_turn_open(&s->turn, e) : VB_OK;
+    /* Each cache alone may fit where all do not: they become memory as they are filled. */
+    vb_err err = vb_memory_check(kv_bytes_of_all(s), "the KV caches of all models", e);
+    if (!err && s->o.n_models > 1) {
+        err = vb_scheduler_turn_open(&s->turn, e);
+    }
     for (size_t i = 0; !err && i < s->o.n_models; i++) {
         err = vb_served_model_open(s, &s->o.models[i], &s->models[i], e);
         if (err) {

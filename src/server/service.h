@@ -84,10 +84,10 @@ VB_MUST_CHECK vb_err vb_service_choose_model(const vb_service *s, const vb_api_r
 /* 404: there is no model of this name. */
 vb_err vb_service_no_model(const vb_service *s, const char *name, vb_api_error *e);
 
-/* Whose record an answer to x is: the name of its key; NULL where there are no keys. */
+/* server.c: whose record an answer to x is: the name of its key; NULL where there are no keys. */
 const char *vb_service_client(const vb_service *s, const vb_exchange *x);
 
-/* Replies with an error of the API. */
+/* endpoints.c: replies with an error of the API. */
 void vb_service_fail(vb_exchange *x, const vb_api_error *e);
 
 #endif
