@@ -134,6 +134,10 @@ static vb_err fill_prompt(const vb_served_model *m, const vb_api_request *q, vb_
     }
     if (err) {
         vb_api_error_of(err, &inner, e);
+        if (e->status == 400) {
+            snprintf(e->param, sizeof e->param, "%s",
+                     q->prompt_kind == VB_API_PROMPT_MESSAGES ? "messages" : "prompt");
+        }
     }
     return err;
 }
