@@ -412,7 +412,9 @@ void vb_httpd_drain(vb_httpd *h) {
     if (!atomic_exchange(&h->draining, true)) {
         const MHD_socket listener = MHD_quiesce_daemon(h->daemon);
         if (listener != MHD_INVALID_SOCKET) {
-            close(listener);
+            /* Nobody can connect from here on; its number is the event loop's until that ends. */
+            shutdown(listener, SHUT_RDWR);
+            h->listener = listener;
         }
     }
 }

@@ -71,7 +71,7 @@ struct vb_httpd {
     vb_httpd_options o;
     struct MHD_Daemon *daemon;
     uint16_t port;
-    int listener; /* -1 once it is closed */
+    int listener; /* -1 while the daemon has it */
     atomic_bool draining;
     atomic_uint_fast64_t bodies_bytes;
 
