@@ -14,6 +14,10 @@ from .constraints import DEPTH, INDENT, OF, canonical, types_of
 ACCEPTED = ()
 
 
+class Unsatisfiable(ValueError):
+    """No text within the levels is accepted: section 4, at its end."""
+
+
 def _row(text):
     return tuple(frozenset([b]) for b in text)
 
@@ -340,7 +344,10 @@ def begin(constraint):
         rows = [_row(text.encode()) for text in constraint["texts"]]
     else:
         schema = {"type": "object"} if constraint["type"] == "json_object" else constraint["schema"]
-        rows = [(_GAP, Value(Schemas(schema).of(schema), 0))]
+        kind = Schemas(schema).of(schema)
+        if not kind.possible(0):
+            raise Unsatisfiable(f"no text satisfies {schema}")
+        rows = [(_GAP, Value(kind, 0))]
     stacks = set()
     _expand((Any(tuple(rows)), ACCEPTED), stacks)
     return State(stacks)

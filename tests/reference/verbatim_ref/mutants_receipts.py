@@ -138,7 +138,7 @@ RECEIPTS = [
     ),
     ("receipts/unreadable", "strict.py", " or EXACT_MAX < abs(value) < 1e21", ""),
     ("openings:under", "opening_check.py", "if token not in held.allowed():", "if False:"),
-    ("openings:under", "opening_check.py", "        allowed = held.allowed()\n", "        pass\n"),
+    ("openings:under", "opening_check.py", "        among = held.allowed()\n", "        pass\n"),
     ("openings:under", "receipt.py", "self._state = self._state.after(byte)", "pass"),
     ("openings:local", "opening_check.py", "r = _node(p, r)", "r = _node(r, p)"),
     ("openings:local", "opening_check.py", "np.arange(len(o.logits)) < o.token", "np.arange(len(o.logits)) <= o.token"),

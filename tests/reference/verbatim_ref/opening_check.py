@@ -5,7 +5,7 @@ import binascii
 
 import numpy as np
 
-from . import digests, receipt, receipt_check, receipt_form, sampling, strict
+from . import allowed, digests, receipt, receipt_check, receipt_form, sampling, strict
 from .digests import sha256
 from .receipt_check import REFUTED, UNVERIFIABLE
 from .receipt_form import Unsupported
@@ -103,21 +103,24 @@ def _draw(s, o, vocabulary):
         prompt = ()
     elif prompt is None:
         return UNVERIFIABLE, "missing-prompt"
-    allowed = None
+    among = None
     if request["constraint"] is not None:
         if vocabulary is None:
             return UNVERIFIABLE, "missing-model"
         if len(vocabulary.texts) > len(o.logits):
             return REFUTED, "parameters"
-        held = receipt.Held(request, vocabulary)
+        try:
+            held = receipt.Held(request, vocabulary)
+        except allowed.Unsatisfiable:
+            return REFUTED, "parameters"
         for token in before:
             if token not in held.allowed():
                 return REFUTED, "token"
             held.accept(token)
-        allowed = held.allowed()
+        among = held.allowed()
     u = digests.draw_number(bytes.fromhex(output["seed"]), o.position)
     try:
-        drawn = sampling.draw(o.logits, params, u, prompt, before, allowed)
+        drawn = sampling.draw(o.logits, params, u, prompt, before, among)
     except sampling.NonFiniteLogit:
         return REFUTED, "parameters"
     return None if drawn.token == o.token else (REFUTED, "token")

@@ -84,6 +84,7 @@ def _other_requests(folder):
         ("no constraint", begun, None, *token),
         ("a constraint of another kind of value", begun, {"type": "json_schema", "schema": {"type": "array"}}, *token),
         ("a constraint of other texts", begun, {"type": "choice", "texts": ["no", "yes"]}, *token),
+        ("one that no text satisfies", begun, {"type": "json_schema", "schema": False}, REFUTED, "parameters"),
         ("one that allows the answer so far, and less", within,
          {"type": "json_schema", "schema": {"const": json.loads(within[1]["outputs"][0]["text"])}}, VERIFIED, None),
         ("one that allows no such beginning", within, {"type": "choice", "texts": ["no"]}, *token),

@@ -65,7 +65,10 @@ def _replay_output(session, r, choice, vocabulary):
     text = b"verbatim.text.v1\n" + out["text"].encode()
     _expect("text digest", sha256(text).hex(), out["text_sha256"])
     asked, drawn, leaves, pending = params(request["sampling"]), [], [], prompt
-    held = Held(request, vocabulary)
+    try:
+        held = Held(request, vocabulary)
+    except allowed.Unsatisfiable as e:
+        raise Refuted(str(e)) from e
     for t, claimed in enumerate(out["tokens"]):
         logits = session.forward(pending)[-1]
         u = digests.draw_number(seed, t)
