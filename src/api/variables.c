@@ -54,3 +54,19 @@ vb_err vb_api_variables(const vb_api_request *q, vb_text *out, vb_api_error *e) 
     vb_buf_free(&d.text);
     return err;
 }
+
+vb_err vb_api_fill_contents(vb_api_request *q, bool *changed, vb_api_error *e) {
+    bool any = false;
+    for (size_t i = 0; i < json_array_size(q->messages); i++) {
+        json_t *m = json_array_get(q->messages, i);
+        if (json_is_null(json_object_get(m, "content"))) {
+            if (json_object_set_new(m, "content", json_string(""))) {
+                vb_api_error_of(VB_ENOMEM, NULL, e);
+                return VB_ENOMEM;
+            }
+            any = true;
+        }
+    }
+    *changed = any;
+    return VB_OK;
+}

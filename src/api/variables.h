@@ -17,4 +17,10 @@ bool vb_api_is_plain_chat(const vb_api_request *q);
  * chat_template_kwargs, members in the client's order. VB_ENOMEM. */
 VB_MUST_CHECK vb_err vb_api_variables(const vb_api_request *q, vb_text *out, vb_api_error *e);
 
+/* Contents that are null, of assistants that only called tools, become empty texts; whether there
+ * were any. Templates differ: some ask whether a content is null, some can not read null.
+ * VB_ENOMEM.
+ */
+VB_MUST_CHECK vb_err vb_api_fill_contents(vb_api_request *q, bool *changed, vb_api_error *e);
+
 #endif

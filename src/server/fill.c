@@ -109,28 +109,47 @@ static vb_err fill_chat(const vb_served_model *m, const vb_api_request *q, vb_re
     return err;
 }
 
-static vb_err fill_prompt(const vb_served_model *m, const vb_api_request *q, vb_receipt *r,
-                          vb_api_error *e) {
-    vb_error inner = {VB_OK, ""};
-    vb_err err = VB_OK;
+/* The prompt's tokens from its text, messages or variables. */
+static vb_err encode_prompt(const vb_served_model *m, vb_receipt *r, vb_error *e) {
     uint32_t *ids = NULL;
     size_t n = 0;
+    vb_err err = vb_prompt_encode(&r->prompt, m->o.gguf, m->o.tokenizer, &ids, &n, e);
+    if (!err) {
+        err = n ? vb_receipt_set_prompt_tokens(r, ids, n, e)
+                : vb_fail(e, VB_EINVAL, "the prompt has no tokens");
+    }
+    free(ids);
+    return err;
+}
+
+/* Once more with empty texts, where the template could not read contents that are null; *err stays
+ * as it is where there are none. */
+static vb_err encode_filled(const vb_served_model *m, vb_api_request *q, vb_receipt *r, vb_err *err,
+                            vb_error *inner, vb_api_error *e) {
+    bool changed = false;
+    vb_err own = vb_api_fill_contents(q, &changed, e);
+    if (!own && changed && !(own = vb_api_variables(q, &r->prompt.text, e))) {
+        *err = encode_prompt(m, r, inner);
+    }
+    return own;
+}
+
+static vb_err fill_prompt(const vb_served_model *m, vb_api_request *q, vb_receipt *r,
+                          vb_api_error *e) {
+    vb_error inner = {VB_OK, ""};
+    vb_err err = VB_OK, own;
     if (q->prompt_kind == VB_API_PROMPT_TOKENS) {
         r->prompt.kind = VB_PROMPT_TOKENS;
         err = vb_receipt_set_prompt_tokens(r, q->tokens, q->n_tokens, &inner);
-    } else {
-        if (q->prompt_kind == VB_API_PROMPT_TEXT) {
-            r->prompt.kind = VB_PROMPT_TEXT;
-            err = vb_text_set(&r->prompt.text, q->text.p, q->text.len, &inner);
-        } else if ((err = fill_chat(m, q, r, e))) {
-            return err;
-        }
-        if (!err &&
-            !(err = vb_prompt_encode(&r->prompt, m->o.gguf, m->o.tokenizer, &ids, &n, &inner))) {
-            err = n ? vb_receipt_set_prompt_tokens(r, ids, n, &inner)
-                    : vb_fail(&inner, VB_EINVAL, "the prompt has no tokens");
-        }
-        free(ids);
+    } else if (q->prompt_kind == VB_API_PROMPT_TEXT) {
+        r->prompt.kind = VB_PROMPT_TEXT;
+        err = vb_text_set(&r->prompt.text, q->text.p, q->text.len, &inner);
+        err = err ? err : encode_prompt(m, r, &inner);
+    } else if ((own = fill_chat(m, q, r, e))) {
+        return own;
+    } else if ((err = encode_prompt(m, r, &inner)) == VB_EINVAL &&
+               (own = encode_filled(m, q, r, &err, &inner, e))) {
+        return own;
     }
     if (err) {
         vb_api_error_of(err, &inner, e);
@@ -221,7 +240,7 @@ static vb_err fill_stops(const vb_api_request *q, vb_receipt_request *r, vb_api_
 
 vb_err vb_answering_fill(vb_answering *a, vb_api_error *e) {
     vb_service *s = a->s;
-    const vb_api_request *q = &a->q;
+    vb_api_request *q = &a->q;
     vb_receipt *r = &a->r;
     vb_err err = vb_service_choose_model(s, q, &a->m, e);
     if (err) {

@@ -393,6 +393,23 @@ static void variables_keep_the_clients_order(void **state) {
         "[" NOW "],\"z\":1.0,\"a\":[100.0,18014398509481985,\"\\u0000\xc3\xa9/\"]}");
 }
 
+static void contents_that_are_null(void **state) {
+    bool changed = false;
+    (void)state;
+    read_chat("{\"model\":\"m\",\"messages\":[" USER
+              ",{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":"
+              "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}]}");
+    assert_int_equal(vb_api_fill_contents(&request, &changed, &error), VB_OK);
+    assert_true(changed);
+    assert_int_equal(vb_api_variables(&request, &text, &error), VB_OK);
+    assert_string_equal(text.p, "{\"messages\":[" USER
+                                ",{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":"
+                                "\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+                                "\"arguments\":{}}}]}]}");
+    assert_int_equal(vb_api_fill_contents(&request, &changed, &error), VB_OK);
+    assert_false(changed);
+}
+
 static int free_all(void **state) {
     (void)state;
     vb_api_request_free(&request);
@@ -411,6 +428,7 @@ int main(void) {
         cmocka_unit_test(large_constraints),
         cmocka_unit_test(plain_chats),
         cmocka_unit_test(variables_keep_the_clients_order),
+        cmocka_unit_test(contents_that_are_null),
     };
     return cmocka_run_group_tests(tests, NULL, free_all);
 }
