@@ -87,9 +87,50 @@ static void set_date(vb_receipt_prompt *p) {
     strftime(p->date, sizeof p->date, "%Y-%m-%d", &day);
 }
 
-/* Messages of role and text stand in the receipt as they are; anything more is stated as the
- * variables that the template got. */
-static vb_err fill_chat(const vb_served_model *m, const vb_api_request *q, vb_receipt *r,
+static vb_err show_error(vb_err err, const vb_error *inner, const char *param, vb_api_error *e) {
+    if (err) {
+        vb_api_error_of(err, inner, e);
+    }
+    if (err && e->status == 400) {
+        snprintf(e->param, sizeof e->param, "%s", param);
+    }
+    return err;
+}
+
+/* The prompt's tokens from its text, messages or variables, which param gave. */
+static vb_err encode_prompt(const vb_served_model *m, vb_receipt *r, const char *param,
+                            vb_api_error *e) {
+    vb_error inner;
+    uint32_t *ids = NULL;
+    size_t n = 0;
+    vb_err err = vb_prompt_encode(&r->prompt, m->o.gguf, m->o.tokenizer, &ids, &n, &inner);
+    if (!err) {
+        err = n ? vb_receipt_set_prompt_tokens(r, ids, n, &inner)
+                : vb_fail(&inner, VB_EINVAL, "the prompt has no tokens");
+    }
+    free(ids);
+    return show_error(err, &inner, param, e);
+}
+
+/* Anything more than messages of role and text is stated as the variables that the template got.
+ * Where that can not read contents that are null, it gets empty texts. */
+static vb_err fill_variables(const vb_served_model *m, vb_api_request *q, vb_receipt *r,
+                             vb_api_error *e) {
+    bool changed = false;
+    r->prompt.kind = VB_PROMPT_TEMPLATE;
+    vb_err err = vb_api_variables(q, &r->prompt.text, e);
+    if (err || (err = encode_prompt(m, r, "messages", e)) != VB_EINVAL) {
+        return err;
+    }
+    const vb_err own = vb_api_fill_contents(q, &changed, e);
+    if (own || !changed) {
+        return own ? own : err;
+    }
+    err = vb_api_variables(q, &r->prompt.text, e);
+    return err ? err : encode_prompt(m, r, "messages", e);
+}
+
+static vb_err fill_chat(const vb_served_model *m, vb_api_request *q, vb_receipt *r,
                         vb_api_error *e) {
     vb_error inner;
     vb_receipt_prompt *p = &r->prompt;
@@ -98,67 +139,28 @@ static vb_err fill_chat(const vb_served_model *m, const vb_api_request *q, vb_re
         set_date(p);
     }
     if (!vb_api_is_plain_chat(q)) {
-        p->kind = VB_PROMPT_TEMPLATE;
-        return vb_api_variables(q, &p->text, e);
+        return fill_variables(m, q, r, e);
     }
     p->kind = VB_PROMPT_CHAT;
     const vb_err err = add_messages(r, q->messages, &inner);
-    if (err) {
-        vb_api_error_of(err, &inner, e);
-    }
-    return err;
-}
-
-/* The prompt's tokens from its text, messages or variables. */
-static vb_err encode_prompt(const vb_served_model *m, vb_receipt *r, vb_error *e) {
-    uint32_t *ids = NULL;
-    size_t n = 0;
-    vb_err err = vb_prompt_encode(&r->prompt, m->o.gguf, m->o.tokenizer, &ids, &n, e);
-    if (!err) {
-        err = n ? vb_receipt_set_prompt_tokens(r, ids, n, e)
-                : vb_fail(e, VB_EINVAL, "the prompt has no tokens");
-    }
-    free(ids);
-    return err;
-}
-
-/* Once more with empty texts, where the template could not read contents that are null; *err stays
- * as it is where there are none. */
-static vb_err encode_filled(const vb_served_model *m, vb_api_request *q, vb_receipt *r, vb_err *err,
-                            vb_error *inner, vb_api_error *e) {
-    bool changed = false;
-    vb_err own = vb_api_fill_contents(q, &changed, e);
-    if (!own && changed && !(own = vb_api_variables(q, &r->prompt.text, e))) {
-        *err = encode_prompt(m, r, inner);
-    }
-    return own;
+    return err ? show_error(err, &inner, "messages", e) : encode_prompt(m, r, "messages", e);
 }
 
 static vb_err fill_prompt(const vb_served_model *m, vb_api_request *q, vb_receipt *r,
                           vb_api_error *e) {
-    vb_error inner = {VB_OK, ""};
-    vb_err err = VB_OK, own;
-    if (q->prompt_kind == VB_API_PROMPT_TOKENS) {
+    vb_error inner;
+    vb_err err;
+    switch (q->prompt_kind) {
+    case VB_API_PROMPT_MESSAGES: return fill_chat(m, q, r, e);
+    case VB_API_PROMPT_TOKENS:
         r->prompt.kind = VB_PROMPT_TOKENS;
         err = vb_receipt_set_prompt_tokens(r, q->tokens, q->n_tokens, &inner);
-    } else if (q->prompt_kind == VB_API_PROMPT_TEXT) {
-        r->prompt.kind = VB_PROMPT_TEXT;
-        err = vb_text_set(&r->prompt.text, q->text.p, q->text.len, &inner);
-        err = err ? err : encode_prompt(m, r, &inner);
-    } else if ((own = fill_chat(m, q, r, e))) {
-        return own;
-    } else if ((err = encode_prompt(m, r, &inner)) == VB_EINVAL &&
-               (own = encode_filled(m, q, r, &err, &inner, e))) {
-        return own;
+        return show_error(err, &inner, "prompt", e);
+    case VB_API_PROMPT_TEXT: break;
     }
-    if (err) {
-        vb_api_error_of(err, &inner, e);
-        if (e->status == 400) {
-            snprintf(e->param, sizeof e->param, "%s",
-                     q->prompt_kind == VB_API_PROMPT_MESSAGES ? "messages" : "prompt");
-        }
-    }
-    return err;
+    r->prompt.kind = VB_PROMPT_TEXT;
+    err = vb_text_set(&r->prompt.text, q->text.p, q->text.len, &inner);
+    return err ? show_error(err, &inner, "prompt", e) : encode_prompt(m, r, "prompt", e);
 }
 
 /* Pages of the KV cache that the longest answers need; full pages of the prompt are shared. */
