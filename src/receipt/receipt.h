@@ -145,7 +145,7 @@ VB_MUST_CHECK vb_err vb_commitment_make(vb_receipt *r, const vb_ed25519_key *key
 void vb_receipt_set_id(vb_receipt *r);
 
 /* The request again for the local chain, after its beacon has failed, which it then names; for a
- * commitment of its own (spec/beacons.md, section 2). */
+ * commitment, and so an id, of its own (spec/beacons.md, section 2). */
 void vb_receipt_fall_back(vb_receipt *r);
 
 /* S_i by the request's mode, from the commitment and the beacon round (or the caller's seed).

@@ -183,7 +183,6 @@ static vb_err commit(vb_answering *a, vb_error *e) {
     vb_metrics_add(&s->metrics.commitments, 1);
     char hex[VB_SHA256_HEX_BYTES];
     vb_hex_encode(r->commitment, VB_SHA256_BYTES, hex);
-    vb_receipt_set_id(r);
     if (!a->id[0]) {
         snprintf(a->id, sizeof a->id, "%s-%.24s", a->endpoint == VB_API_CHAT ? "chatcmpl" : "cmpl",
                  hex);

@@ -135,8 +135,11 @@ static vb_err apply_commit(vb_store *s, vb_store_job *job, vb_store_changes *c, 
     r->request.issued_at_ms = vb_unix_ms();
     vb_buf bytes = vb_buf_make(VB_COMMITMENT_BYTES_MAX);
     vb_err err = VB_OK;
-    if (!(job->err = vb_commitment_make(r, s->key, &job->error)) &&
-        !(job->err = vb_commitment_encode(r, &bytes, &job->error)) &&
+    job->err = vb_commitment_make(r, s->key, &job->error);
+    if (!job->err && job->sets_id) {
+        vb_receipt_set_id(r); /* whoever is told of the commitment can ask for its record */
+    }
+    if (!job->err && !(job->err = vb_commitment_encode(r, &bytes, &job->error)) &&
         !(err = insert(s, r, job->client, &bytes, e))) {
         c->last++;
         c->counts[VB_COUNT_COMMITTED]++;

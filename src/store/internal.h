@@ -48,6 +48,7 @@ typedef struct vb_store_job {
     vb_store_job_kind kind;
     vb_receipt *commit;       /* COMMIT */
     const char *client;       /* COMMIT; NULL: not known */
+    bool sets_id;             /* COMMIT */
     const vb_receipt *settle; /* SETTLE; the rest belongs to it */
     vb_store_state state;
     vb_abort_reason reason;

@@ -94,8 +94,9 @@ VB_MUST_CHECK vb_err vb_store_open(const char *path, const vb_ed25519_key *key,
                                    vb_error *e);
 void vb_store_close(vb_store *s); /* NULL is allowed; open commitments are lost at the next open */
 
-/* Takes the next number, sets the request's sequence, time and server key, commits and signs; on
- * disk when it returns. On an error number, time and signature are zeros: none was taken. */
+/* Takes the next number, sets the request's sequence, time and server key, commits and signs, and
+ * sets the id, unless there is one; on disk when it returns. On an error number, time and signature
+ * are zeros: none was taken. */
 VB_MUST_CHECK vb_err vb_store_commit(vb_store *s, vb_receipt *r, vb_error *e);
 /* The same for a client, whose name (1 .. VB_STORE_CLIENT_BYTES_MAX bytes; NULL: not known) is kept
  * with the entry and is no part of any record. */

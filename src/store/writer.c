@@ -262,13 +262,16 @@ vb_err vb_store_commit_for(vb_store *s, vb_receipt *r, const char *client, vb_er
     if (err) {
         return err;
     }
-    vb_store_job job = {.kind = VB_JOB_COMMIT, .commit = r, .client = client};
+    vb_store_job job = {.kind = VB_JOB_COMMIT, .commit = r, .client = client, .sets_id = !r->id[0]};
     if ((err = wait_for(s, &job, e))) {
         /* A signature under a number that somebody else will get must not be seen. */
         r->request.sequence = 0;
         r->request.issued_at_ms = 0;
         memset(r->commitment, 0, sizeof r->commitment);
         memset(r->commitment_signature, 0, sizeof r->commitment_signature);
+        if (job.sets_id) {
+            r->id[0] = 0;
+        }
     }
     return err;
 }

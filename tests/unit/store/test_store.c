@@ -120,6 +120,44 @@ static void refused(void **state) {
     vb_store_close(s);
 }
 
+/* Who has been told of a commitment finds its record under the id that follows from it, while it is
+ * open and when its process has died. */
+static void ids(void **state) {
+    (void)state;
+    vb_receipt r;
+    vb_store_entry entry;
+    size_t n_lost;
+    char first[sizeof r.id], expected[sizeof r.id];
+    vb_store *s = open_store(NULL, NULL);
+    fill_request(&r, "");
+    r.request.max_tokens = 0;
+    assert_int_equal(vb_store_commit(s, &r, &e), VB_EFORMAT);
+    assert_string_equal(r.id, "");
+    r.request.max_tokens = 2;
+    MUST(vb_store_commit(s, &r, &e), &e);
+    snprintf(first, sizeof first, "%s", r.id);
+    vb_receipt_set_id(&r);
+    snprintf(expected, sizeof expected, "%s", r.id);
+    assert_string_equal(first, expected);
+    MUST(vb_store_by_id(s, first, &entry, NULL, NULL, &e), &e);
+    assert_int_equal(entry.state, VB_STORE_OPEN);
+    vb_receipt_fall_back(&r);
+    r.request.mode = VB_MODE_FIXED;
+    MUST(vb_store_commit(s, &r, &e), &e);
+    assert_string_not_equal(r.id, first);
+    MUST(vb_store_by_id(s, r.id, &entry, NULL, NULL, &e), &e);
+    assert_int_equal(entry.sequence, 2);
+    vb_store_close(s);
+
+    s = open_store(NULL, &n_lost);
+    assert_int_equal(n_lost, 2);
+    MUST(vb_store_by_id(s, first, &entry, NULL, NULL, &e), &e);
+    assert_int_equal(entry.state, VB_STORE_ABORT);
+    assert_int_equal(entry.reason, VB_ABORT_LOST);
+    vb_receipt_free(&r);
+    vb_store_close(s);
+}
+
 /* The prompt of a private receipt is nowhere in the files. */
 static void private_prompts(void **state) {
     (void)state;
@@ -417,6 +455,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(life, clear_dir),
         cmocka_unit_test_setup(refused, clear_dir),
+        cmocka_unit_test_setup(ids, clear_dir),
         cmocka_unit_test_setup(private_prompts, clear_dir),
         cmocka_unit_test_setup(listing, clear_dir),
         cmocka_unit_test_setup(keys, clear_dir),
