@@ -29,8 +29,10 @@ static const struct {
     {"tool_call_id", ROLE_TOOL},
     {"tool_calls", ROLE_ASSISTANT},
     {"reasoning_content", ROLE_ASSISTANT},
-    /* Of OpenAI's own answers, which clients send back; it says nothing of the text. */
+    /* Of OpenAI's own answers, and of what its clients add to them ("parsed", and a call's
+     * "parsed_arguments"): sent back with the rest, they say nothing that the text does not. */
     {"annotations", ROLE_ASSISTANT},
+    {"parsed", ROLE_ASSISTANT},
 };
 
 /* Puts value, whose reference it takes, into o. */
@@ -170,7 +172,7 @@ static json_t *read_arguments(vb_api_object *function, size_t *values_left) {
 
 static json_t *read_call(vb_api_object *call, size_t *values_left) {
     static const char *const call_names[] = {"id", "type", "function", "index", NULL};
-    static const char *const function_names[] = {"name", "arguments", NULL};
+    static const char *const function_names[] = {"name", "arguments", "parsed_arguments", NULL};
     char id[VB_RECEIPT_NAME_BYTES_MAX + 1], type[16] = "";
     char name[VB_API_TOOL_NAME_BYTES_MAX + 1] = "";
     int64_t index;

@@ -530,10 +530,11 @@ static void messages(void **state) {
                     "[{\"content\":\"\",\"role\":\"user\"}]");
     assert_messages(
         "[{\"role\":\"assistant\",\"content\":null,\"refusal\":null,\"audio\":null,"
-        "\"annotations\":[],\"reasoning_content\":\"hm\",\"tool_calls\":[{\"id\":\"c1\","
-        "\"index\":0,\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":"
-        "\"{\\\"x\\\": [1]}\"}},{\"id\":\"c2\",\"type\":\"function\",\"function\":{\"name\":"
-        "\"g\",\"arguments\":\"\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":"
+        "\"annotations\":[],\"parsed\":{},\"reasoning_content\":\"hm\",\"tool_calls\":["
+        "{\"id\":\"c1\",\"index\":0,\"type\":\"function\",\"function\":{\"name\":\"f\","
+        "\"parsed_arguments\":{},\"arguments\":\"{\\\"x\\\": [1]}\"}},{\"id\":\"c2\","
+        "\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"\"}}]},"
+        "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":"
         "\"42\"}]",
         "[{\"content\":null,\"reasoning_content\":\"hm\",\"role\":\"assistant\",\"tool_calls\":"
         "[{\"function\":{\"arguments\":{\"x\":[1]},\"name\":\"f\"},\"id\":\"c1\",\"type\":"
