@@ -229,10 +229,6 @@ static void detokenize(void *user, vb_exchange *x) {
 
 /* Records. */
 
-static void record(void *user, vb_exchange *x) {
-    vb_service_put(user, x, vb_record_show);
-}
-
 static void verify(void *user, vb_exchange *x) {
     const char *level = vb_exchange_query(x, "level");
     if (level && strcmp(level, "receipt") != 0 && strcmp(level, "full") != 0) {
@@ -402,7 +398,7 @@ void vb_server_routes(vb_httpd_route routes[VB_SERVER_ROUTES], size_t body_bytes
         {"POST", "/v1/completions", "completions", false, body_bytes_max, completions},
         {"GET", "/v1/models", "models", false, 0, models},
         {"GET", "/v1/models/*", "models", false, 0, model},
-        {"GET", "/v1/receipts/*", "receipts", false, 0, record},
+        {"GET", "/v1/receipts/*", "receipts", false, 0, vb_record_handle},
         {"POST", "/v1/verify", "verify", false, body_bytes_max, verify},
         {"POST", "/tokenize", "tokenize", false, body_bytes_max, tokenize},
         {"POST", "/detokenize", "detokenize", false, body_bytes_max, detokenize},

@@ -12,8 +12,10 @@ void vb_server_routes(vb_httpd_route routes[VB_SERVER_ROUTES], size_t body_bytes
 /* Runs what may block on a worker; replies 503 when there are too many such. */
 void vb_service_put(vb_service *s, vb_exchange *x, void (*run)(vb_service *s, vb_exchange *x));
 
-/* records.c and verifying.c: on a worker. */
-void vb_record_show(vb_service *s, vb_exchange *x);
+/* records.c: GET /v1/receipts. */
+void vb_record_handle(void *user, vb_exchange *x);
+
+/* verifying.c: on a worker. */
 void vb_service_verify(vb_service *s, vb_exchange *x);
 void vb_service_replay(vb_service *s, vb_exchange *x);
 

@@ -6,6 +6,8 @@
  */
 #include <string.h>
 
+#include "receipt/records.h"
+#include "receipt/theta_section.h"
 #include "server/endpoints.h"
 #include "server/log.h"
 
@@ -15,7 +17,64 @@ static bool may_read(const vb_service *s, const vb_exchange *x, const vb_store_e
     return !client || s->config->public_receipts || strcmp(client, entry->client) == 0;
 }
 
-void vb_record_show(vb_service *s, vb_exchange *x) {
+/* The forms of a record over HTTP: as it is kept; the commitment in it, to hold a receipt against;
+ * what Theta's readers look at. */
+typedef enum record_form { FORM_RECORD, FORM_COMMITMENT, FORM_THETA } record_form;
+
+static vb_err append_theta(const vb_receipt *r, vb_buf *out, vb_error *e) {
+    uint8_t hash[VB_SHA256_BYTES];
+    const vb_err err = vb_receipt_verification_hash(r, hash, e);
+    return err ? err : vb_theta_section_append(r, hash, out, e);
+}
+
+/* VB_EINVAL: this record has no such form. */
+static vb_err convert(const vb_buf *record, vb_store_state state, record_form form, vb_buf *out,
+                      vb_error *e) {
+    vb_receipt r;
+    vb_abort a;
+    vb_err err;
+    if (form == FORM_THETA && state != VB_STORE_RECEIPT) {
+        return vb_fail(e, VB_EINVAL, "the record is no receipt");
+    }
+    switch (state) {
+    case VB_STORE_OPEN: return vb_buf_append(out, record->data, record->len);
+    case VB_STORE_ABORT:
+        if ((err = vb_abort_decode(record->data, record->len, &a, e)) == VB_OK) {
+            err = vb_commitment_encode(&a.r, out, e);
+            vb_abort_free(&a);
+        }
+        return err;
+    case VB_STORE_RECEIPT: break;
+    }
+    if ((err = vb_receipt_decode(record->data, record->len, &r, e)) == VB_OK) {
+        err = form == FORM_THETA ? append_theta(&r, out, e) : vb_commitment_encode(&r, out, e);
+        vb_receipt_free(&r);
+    }
+    return err;
+}
+
+/* Takes the bytes of record, or leaves them. */
+static void reply_record(vb_exchange *x, vb_buf *record, vb_store_state state, record_form form) {
+    if (form == FORM_RECORD) {
+        vb_exchange_reply(
+            x, 200, state == VB_STORE_RECEIPT ? VB_RECEIPT_MEDIA_TYPE : "application/json", record);
+        return;
+    }
+    vb_buf out = vb_buf_make(VB_RECEIPT_BYTES_MAX);
+    vb_error e = {VB_OK, ""};
+    const vb_err err = convert(record, state, form, &out, &e);
+    if (!err) {
+        vb_exchange_reply(x, 200, "application/json", &out);
+    } else if (err == VB_EINVAL) {
+        vb_exchange_fail(x, 404, "format_not_found", "format: %s", e.msg);
+    } else {
+        vb_log_request(VB_LOG_ERROR, "store", vb_exchange_request_id(x), "%s", e.msg);
+        vb_exchange_fail(x, 500, "store_failed", "the record could not be read");
+    }
+    vb_buf_free(&out);
+}
+
+static void show(vb_service *s, vb_exchange *x, record_form form) {
     const char *id = vb_exchange_rest(x);
     uint8_t hash[VB_SHA256_BYTES];
     vb_store_entry entry;
@@ -35,9 +94,34 @@ void vb_record_show(vb_service *s, vb_exchange *x) {
                          "its body was dropped, as old records are; commitment and hash are kept");
     } else {
         vb_exchange_set_header(x, "Verbatim-State", vb_store_state_name(entry.state));
-        vb_exchange_reply(
-            x, 200, entry.state == VB_STORE_RECEIPT ? VB_RECEIPT_MEDIA_TYPE : "application/json",
-            &bytes);
+        reply_record(x, &bytes, entry.state, form);
     }
     vb_buf_free(&bytes);
+}
+
+static void show_record(vb_service *s, vb_exchange *x) {
+    show(s, x, FORM_RECORD);
+}
+
+static void show_commitment(vb_service *s, vb_exchange *x) {
+    show(s, x, FORM_COMMITMENT);
+}
+
+static void show_theta(vb_service *s, vb_exchange *x) {
+    show(s, x, FORM_THETA);
+}
+
+void vb_record_handle(void *user, vb_exchange *x) {
+    static const struct {
+        const char *name;
+        void (*run)(vb_service *s, vb_exchange *x);
+    } forms[] = {{"record", show_record}, {"commitment", show_commitment}, {"theta", show_theta}};
+    const char *name = vb_exchange_query(x, "format");
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (strcmp(name ? name : "record", forms[i].name) == 0) {
+            vb_service_put(user, x, forms[i].run);
+            return;
+        }
+    }
+    vb_exchange_fail(x, 400, "invalid_value", "format: expected record, commitment or theta");
 }
