@@ -12,6 +12,7 @@ typedef struct attempt {
     vb_receipt *r;
     const vb_grammar *grammar; /* of the request's constraint; NULL: it has none */
     vb_generation *g;
+    size_t tokens_max; /* of g */
     /* The round, fetched by a thread of its own while the prompt is computed. */
     pthread_t thread;
     bool fetching;
@@ -135,6 +136,8 @@ static vb_err generate(attempt *x, vb_generate_stats *stats, vb_error *e) {
         .prompt = r->prompt.tokens,
         .n_prompt = r->prompt.n_tokens,
         .generation = x->g,
+        .tokens_max = x->tokens_max,
+        .no_speculation = o->no_speculation,
         .before_draw = before_draw,
         .on_text = on_text,
         .on_progress = on_progress,
@@ -212,6 +215,7 @@ static vb_err try_once(attempt *x, uint8_t hash[VB_SHA256_BYTES], vb_generate_st
     }
     g.grammar = x->grammar;
     g.vocabulary = x->o->vocabulary;
+    x->tokens_max = g.tokens_max;
     if ((err = vb_generation_open(&g, &x->g, e))) {
         return err;
     }

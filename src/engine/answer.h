@@ -20,6 +20,7 @@ typedef struct vb_answer_options {
     vb_workspace *workspace;
     vb_session *session;
     size_t batch_tokens;
+    bool no_speculation; /* as of vb_generate */
 
     /* Who signs and what is kept. key NULL: nothing is committed to or signed (the receipt then
      * serves only as the record of the answer), and the mode must be fixed with the caller's seed.

@@ -121,6 +121,7 @@ vb_err vb_scheduler_open(const vb_scheduler_options *o, vb_scheduler **out, vb_e
     }
     s->o = *o;
     s->n_vocab = vb_model_get_config(o->model)->n_vocab;
+    s->costs = vb_lookup_costs(vb_model_decode_bytes(o->model), vb_model_kernels(o->model)->name);
     s->queue_tail = &s->queue;
     if ((err = open_memory(s, e)) || (err = start(s, e))) {
         free_all(s);

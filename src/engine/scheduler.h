@@ -7,6 +7,10 @@
  * a long prompt delays nobody by more than the step it is part of; when they alone would fill
  * every step, each fourth is left to the prompts.
  *
+ * Few sequences leave room for drafts (lookup.h): rows behind a sequence's newest token, which are
+ * drawn from as far as they prove right. They leave the session before its pages are cached, and
+ * change no bit; the more sequences decode, the less a row is worth, and from 16 on there are none.
+ *
  * A request is admitted when the KV pages of its longest possible answers are there or can be had
  * from idle pages of the prefix cache, first come first served. So a sequence that runs never waits
  * for memory, none has to be thrown out, and nothing can deadlock: the price is that a request
@@ -43,6 +47,7 @@ typedef struct vb_scheduler_options {
     size_t sequences_max;  /* choices of admitted requests: 1 .. VB_SEQUENCES_MAX */
     size_t queue_max;      /* requests not admitted yet: 1 .. VB_QUEUE_MAX */
     bool prefix_cache;     /* full pages are kept and shared (prefix_cache.h) */
+    bool no_speculation;   /* no drafts */
     /* Taken for each pass, where other schedulers share the processors; NULL: there are none.
      * Borrowed until close. */
     vb_scheduler_turn *turn;
@@ -92,6 +97,7 @@ typedef struct vb_scheduler_stats {
     uint64_t steps;
     uint64_t prompt_tokens, prompt_tokens_cached; /* of prompts computed, or adopted */
     uint64_t tokens;                              /* drawn */
+    uint64_t drafted, accepted; /* rows of drafts computed; of these, drawn from */
 } vb_scheduler_stats;
 
 /* Memory is checked before it is asked for. VB_EINVAL names the option. */

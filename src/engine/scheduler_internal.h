@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "engine/lookup.h"
 #include "engine/prefix_cache.h"
 #include "engine/scheduler.h"
 
@@ -25,10 +26,13 @@ typedef struct vb_sequence {
     vb_session *session; /* the first choice's computes the prompt; the others' are forks of it */
     vb_prefix_place place;
     vb_generation *generation;
-    uint8_t seed[32]; /* locked */
-    uint32_t token;   /* the last one drawn: the next input */
-    uint32_t drawn;   /* in this step */
-    bool has_drawn;   /* in this step */
+    vb_lookup *lookup; /* NULL: without drafts */
+    uint8_t seed[32];  /* locked */
+    /* Of a step: the last token drawn, and a draft. */
+    uint32_t rows[1 + VB_LOOKUP_DRAFT_MAX];
+    size_t n_rows;
+    size_t n_true;  /* rows whose tokens are the sequence's */
+    size_t n_drawn; /* rows drawn from */
     bool over;
     size_t shown; /* bytes of text given to on_text */
     vb_err err;
@@ -70,7 +74,7 @@ void vb_line_remove(vb_line *l, const void *item); /* if it is there */
 void vb_line_rotate(vb_line *l, size_t n);         /* the first n go to the end */
 
 /* What an item of a pass is for: the next tokens of a prompt (then it is the first choice), or the
- * one token of a sequence that decodes. */
+ * rows of a sequence that decodes. */
 typedef struct vb_step_part {
     vb_sequence *sequence;
     bool is_prompt;
@@ -82,6 +86,7 @@ struct vb_scheduler {
     vb_kv_pool *pool;
     vb_prefix_cache *cache; /* NULL: without */
     size_t n_vocab;
+    const double *costs; /* of passes, for drafts */
 
     pthread_mutex_t lock;
     pthread_cond_t wake;    /* the thread has something to look at */

@@ -51,7 +51,9 @@ static void close_session(vb_scheduler *s, vb_sequence *q) {
 
 static void close_generation(vb_sequence *q) {
     vb_generation_close(q->generation);
+    vb_lookup_close(q->lookup);
     q->generation = NULL;
+    q->lookup = NULL;
 }
 
 /* Its last on_done has been called: what the caller lent is gone already. */
@@ -218,7 +220,11 @@ static vb_err open_generations(vb_scheduler *s, vb_scheduled *x, vb_error *e) {
     }
     vb_err err = VB_OK;
     for (size_t i = 0; !err && i < x->r.n_choices; i++) {
-        err = vb_generation_open(&x->r.choices[i], &x->choices[i].generation, e);
+        const vb_generation_options *o = &x->r.choices[i];
+        err = vb_generation_open(o, &x->choices[i].generation, e);
+        if (!err && !s->o.no_speculation) {
+            err = vb_lookup_open(o->n_prompt + o->tokens_max, &x->choices[i].lookup, e);
+        }
     }
     return err;
 }
@@ -307,6 +313,8 @@ static void publish(vb_scheduler *s) {
     t->prompt_tokens = s->counts.prompt_tokens;
     t->prompt_tokens_cached = s->counts.prompt_tokens_cached;
     t->tokens = s->counts.tokens;
+    t->drafted = s->counts.drafted;
+    t->accepted = s->counts.accepted;
     if (elapsed >= VB_SCHEDULER_WINDOW_NS) {
         t->tokens_per_second = 1e9 * (double)(t->tokens - s->window_tokens) / (double)elapsed;
         s->window_ns = now;

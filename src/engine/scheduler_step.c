@@ -1,6 +1,7 @@
 /*
  * One step: who takes part, the pass, and what its logits lead to. A pass that fails is repeated
- * item by item, so that only the sequences whose own numbers fail end with the error.
+ * item by item and without drafts, so that only the sequences whose own numbers fail end with the
+ * error.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -68,22 +69,25 @@ static void show_text(vb_sequence *q) {
 
 static void draw(vb_scheduler *s, vb_sequence *q, const float *logits) {
     const vb_scheduler_request *r = &q->of->r;
-    q->has_drawn = true;
-    q->err = vb_generation_step(q->generation, logits, &q->drawn, &q->error);
+    uint32_t token;
+    q->err = vb_generation_step(q->generation, logits, &token, &q->error);
     if (q->err) {
         return;
     }
+    q->n_drawn++;
+    if (q->n_true < q->n_rows && q->rows[q->n_true] == token &&
+        !vb_generation_ended(q->generation, NULL)) {
+        q->n_true++;
+    }
     s->counts.tokens++;
     if (r->on_token) {
-        r->on_token(r->user, q->choice, q->drawn, logits, q->generation);
+        r->on_token(r->user, q->choice, token, logits, q->generation);
     }
     show_text(q);
 }
 
 /* After a draw: the sequence is over, or decodes on. */
 static void settle(vb_scheduler *s, vb_sequence *q) {
-    q->token = q->drawn;
-    q->has_drawn = false;
     if (q->err || vb_generation_ended(q->generation, NULL)) {
         vb_scheduler_end_sequence(s, q);
     }
@@ -122,16 +126,66 @@ static bool is_turn_of_prompts(vb_scheduler *s) {
     return ++s->full_steps % PROMPTS_TURN == 0;
 }
 
+/* A draft behind the row that q has in this pass: at most n_max tokens, and none that the answer
+ * has no room for. Returns its length. */
+static size_t draft(vb_sequence *q, size_t n_max, vb_lookup_pass *pass) {
+    const vb_generation_options *o = &q->of->r.choices[q->choice];
+    size_t n_tokens;
+    const uint32_t *tokens = vb_generation_tokens(q->generation, &n_tokens);
+    n_max = n_max < VB_LOOKUP_DRAFT_MAX ? n_max : VB_LOOKUP_DRAFT_MAX;
+    n_max = n_max < o->tokens_max - n_tokens ? n_max : o->tokens_max - n_tokens - 1;
+    if (!q->lookup || n_max == 0) {
+        return 0;
+    }
+    if (vb_lookup_length(q->lookup) == 0) {
+        vb_lookup_add(q->lookup, o->prompt, o->n_prompt);
+    }
+    const size_t known = vb_lookup_length(q->lookup) - o->n_prompt;
+    vb_lookup_add(q->lookup, tokens + known, n_tokens - known);
+    return vb_lookup_draft(q->lookup, n_max, pass, q->rows + 1);
+}
+
+/* Drafts for the first n items, in what they leave of a step, and of what is worth it; where
+ * prompts wait, half of it. Returns how many rows. */
+static size_t add_drafts(vb_scheduler *s, size_t n, size_t left) {
+    const size_t worth = n < VB_LOOKUP_ROWS_MAX ? VB_LOOKUP_ROWS_MAX - n : 0;
+    vb_lookup_pass pass = {s->costs, n, (double)n};
+    size_t room = s->prompts.n ? left / 2 : left, n_drafted = 0;
+    room = room < worth ? room : worth;
+    for (size_t i = 0; i < n && room; i++) {
+        vb_sequence *q = s->parts[i].sequence;
+        const size_t others = n - i, share = (room + others - 1) / others;
+        const size_t size = draft(q, share, &pass);
+        q->n_rows += size;
+        s->items[i].n_tokens += size;
+        room -= size;
+        n_drafted += size;
+    }
+    s->counts.drafted += n_drafted;
+    return n_drafted;
+}
+
+/* The newest token of a sequence is its first row. */
+static void begin_rows(vb_sequence *q) {
+    size_t n_tokens;
+    const uint32_t *tokens = vb_generation_tokens(q->generation, &n_tokens);
+    q->rows[0] = tokens[n_tokens - 1];
+    q->n_rows = q->n_true = 1;
+    q->n_drawn = 0;
+}
+
 /* Fills items and parts of a step; returns how many. */
 static size_t choose(vb_scheduler *s) {
     size_t n = 0, left = s->o.batch_tokens, served = 0;
     if (!is_turn_of_prompts(s)) {
         for (; n < s->decoding.n && left; n++, left--) {
             vb_sequence *q = s->decoding.items[n];
-            s->items[n] = (vb_batch_item){q->session, &q->token, 1, 0};
+            begin_rows(q);
+            s->items[n] = (vb_batch_item){q->session, q->rows, 1, 0};
             s->parts[n] = (vb_step_part){q, false};
         }
         vb_line_rotate(&s->decoding, n);
+        left -= add_drafts(s, n, left);
     }
     for (; served < s->prompts.n && left; served++, n++) {
         vb_scheduled *x = s->prompts.items[served];
@@ -155,15 +209,24 @@ typedef struct pass {
     size_t first; /* item 0 of the pass is this one of the step */
 } pass;
 
-/* When a pass is repeated, what was drawn in it stays. */
+/* A callback of the step may have cancelled it. */
+static bool is_cancelled(vb_scheduler *s, const vb_scheduled *x) {
+    pthread_mutex_lock(&s->lock);
+    const bool is = x->cancelled || s->stopping;
+    pthread_mutex_unlock(&s->lock);
+    return is;
+}
+
+/* Rows are drawn from in order, as long as the draft proves right. When a pass is repeated, what
+ * was drawn in it stays. */
 static vb_err on_logits(void *user, size_t item, size_t index, const float *logits) {
     const pass *p = user;
     const vb_step_part *part = &p->s->parts[p->first + item];
     vb_sequence *q = part->sequence;
-    (void)index;
     if (part->is_prompt) {
         memcpy(q->of->logits, logits, p->s->n_vocab * sizeof *logits);
-    } else if (!q->has_drawn) {
+    } else if (index == q->n_drawn && index < q->n_true && !q->err &&
+               (index == 0 || !is_cancelled(p->s, q->of))) {
         draw(p->s, q, logits);
     }
     return VB_OK;
@@ -179,6 +242,10 @@ static void run_passes(vb_scheduler *s, size_t n) {
     for (size_t i = 0; i < n; i++) {
         vb_sequence *q = s->parts[i].sequence;
         pass one = {s, i};
+        if (!s->parts[i].is_prompt) {
+            s->items[i].n_tokens = q->n_drawn ? q->n_drawn : 1;
+            q->n_rows = q->n_true = s->items[i].n_tokens;
+        }
         vb_err err = vb_forward(s->o.model, s->workspace, &s->items[i], 1, on_logits, &one, &error);
         if (err) {
             q->err = err;
@@ -221,6 +288,19 @@ static void finish_prompt_part(vb_scheduler *s, vb_sequence *q) {
     }
 }
 
+/* What was drawn from stays, all that is behind it leaves before a page is cached. */
+static void finish_rows(vb_scheduler *s, vb_sequence *q, size_t n_computed) {
+    if (!q->err) {
+        vb_session_truncate(q->session, vb_session_length(q->session) - n_computed + q->n_drawn);
+        cache_pages(s, q);
+    }
+    if (q->n_rows > 1) {
+        vb_lookup_learn(q->lookup, q->n_true - 1);
+    }
+    s->counts.accepted += q->n_drawn > 1 ? q->n_drawn - 1 : 0;
+    settle(s, q);
+}
+
 void vb_scheduler_step(vb_scheduler *s) {
     const size_t n = choose(s);
     if (n == 0) {
@@ -232,10 +312,7 @@ void vb_scheduler_step(vb_scheduler *s) {
         if (s->parts[i].is_prompt) {
             finish_prompt_part(s, q);
         } else {
-            if (!q->err) {
-                cache_pages(s, q);
-            }
-            settle(s, q);
+            finish_rows(s, q, s->items[i].n_tokens);
         }
     }
 }

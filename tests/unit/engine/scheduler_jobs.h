@@ -55,7 +55,7 @@ static inline uint64_t page_bytes(void) {
     return vb_kv_page_bytes(vb_model_get_config(model));
 }
 
-/* An answer alone. */
+/* An answer alone, a token a pass. */
 typedef struct answer {
     uint32_t *tokens;
     char *text;
@@ -180,6 +180,7 @@ static inline void answer_alone(const job *j, size_t choice, vb_workspace *w, an
         .prompt = j->prompt,
         .n_prompt = j->n_prompt,
         .generation = g,
+        .no_speculation = true,
     };
     must(vb_generate(&o, &stats, &e));
     const uint32_t *tokens = vb_generation_tokens(g, &out->n_tokens);
