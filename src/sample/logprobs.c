@@ -1,16 +1,15 @@
 #include "sample/logprobs.h"
 
 #include "arith/bits.h"
-#include "arith/rows.h"
 #include "base/error.h"
 
 /* The sum of all weights at temperature 1; `top` is the largest logit. */
-static uint64_t total_weight(const float *logits, size_t n_vocab, float top) {
+static uint64_t total_weight(const vb_kernels *k, const float *logits, size_t n_vocab, float top) {
     enum { CHUNK = 256 };
     uint64_t w[CHUNK], total = 0;
     for (size_t at = 0; at < n_vocab; at += CHUNK) {
         const size_t size = n_vocab - at < CHUNK ? n_vocab - at : CHUNK;
-        vb_exp_weights(logits + at, size, top, 1.0f, w);
+        k->exp_weights(logits + at, size, top, 1.0f, w);
         for (size_t i = 0; i < size; i++) {
             total += w[i];
         }
@@ -43,9 +42,9 @@ double vb_ln(double x) {
     return k * LN2_HIGH - ((half - (s * (half + r) + k * LN2_LOW)) - f);
 }
 
-static double logprob(float logit, float top, uint64_t total) {
+static double logprob(const vb_kernels *k, float logit, float top, uint64_t total) {
     uint64_t weight;
-    vb_exp_weights(&logit, 1, top, 1.0f, &weight);
+    k->exp_weights(&logit, 1, top, 1.0f, &weight);
     if (weight > 0) {
         return vb_ln((double)weight / (double)total);
     }
@@ -71,15 +70,15 @@ static size_t likeliest(const float *logits, size_t n_vocab, vb_logprob *top, si
     return n;
 }
 
-size_t vb_logprobs(const float *logits, size_t n_vocab, uint32_t token, double *own,
-                   vb_logprob *top, size_t n_top) {
+size_t vb_logprobs(const vb_kernels *k, const float *logits, size_t n_vocab, uint32_t token,
+                   double *own, vb_logprob *top, size_t n_top) {
     VB_ASSERT(token < n_vocab && n_top <= VB_API_TOP_LOGPROBS_MAX);
-    const float best = logits[vb_argmax(logits, n_vocab)];
-    const uint64_t total = total_weight(logits, n_vocab, best);
+    const float best = logits[k->argmax(logits, n_vocab)];
+    const uint64_t total = total_weight(k, logits, n_vocab, best);
     const size_t n = likeliest(logits, n_vocab, top, n_top);
     for (size_t i = 0; i < n; i++) {
-        top[i].logprob = logprob(logits[top[i].token], best, total);
+        top[i].logprob = logprob(k, logits[top[i].token], best, total);
     }
-    *own = logprob(logits[token], best, total);
+    *own = logprob(k, logits[token], best, total);
     return n;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/limits.h"
+#include "kernels/kernels.h"
 
 typedef struct vb_logprob {
     uint32_t token;
@@ -23,8 +24,8 @@ typedef struct vb_logprob {
  * Each logprob is ln(weight / total) of the integers that an opening of this position has, but for
  * the roundings of a double. A weight of 0 does not say how unlikely a token is: there, what its
  * logit lacks to the largest is added to the largest's logprob. */
-size_t vb_logprobs(const float *logits, size_t n_vocab, uint32_t token, double *own,
-                   vb_logprob *top, size_t n_top);
+size_t vb_logprobs(const vb_kernels *k, const float *logits, size_t n_vocab, uint32_t token,
+                   double *own, vb_logprob *top, size_t n_top);
 
 /* ln(x) within 1 ulp, for a normal number x > 0. ln(1) is +0; of an x below 1 it is never above
  * 0. */

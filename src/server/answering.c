@@ -57,7 +57,7 @@ static void on_token(void *user, size_t choice, uint32_t token, const float *log
     (void)g;
     c->n_drawn++;
     if (a->q.logprobs && !a->output_err) {
-        a->output_err = vb_answer_logprobs_add(c, token, logits, a->options[choice].n_vocab);
+        a->output_err = vb_answer_logprobs_add(c, token, logits);
     }
     if (!atomic_exchange(&a->first_token, true)) {
         vb_metrics_observe(&a->s->metrics.first_token_seconds, vb_clock_ns() - a->start_ns);

@@ -99,7 +99,7 @@ VB_MUST_CHECK vb_err vb_answering_fill(vb_answering *a, vb_api_error *e);
 
 /* A token that was drawn from logits; VB_ENOMEM. */
 VB_MUST_CHECK vb_err vb_answer_logprobs_add(vb_answer_choice *c, uint32_t token,
-                                            const float *logits, size_t n_vocab);
+                                            const float *logits);
 /* The waiting tokens as the API shows them; none wait afterwards. */
 typedef struct vb_answer_shown {
     vb_api_logprobs logprobs; /* p NULL: none */

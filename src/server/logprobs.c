@@ -14,9 +14,9 @@ static size_t entries_each(const vb_answer_choice *c) {
     return 1 + c->logprobs.n_top;
 }
 
-vb_err vb_answer_logprobs_add(vb_answer_choice *c, uint32_t token, const float *logits,
-                              size_t n_vocab) {
+vb_err vb_answer_logprobs_add(vb_answer_choice *c, uint32_t token, const float *logits) {
     vb_answer_logprobs *l = &c->logprobs;
+    const vb_generation_options *o = &c->a->options[c->index];
     const size_t each = entries_each(c);
     if (l->n == l->cap) {
         const size_t cap = l->cap ? 2 * l->cap : TOKENS_FIRST;
@@ -29,7 +29,8 @@ vb_err vb_answer_logprobs_add(vb_answer_choice *c, uint32_t token, const float *
     }
     vb_logprob *own = l->entries + l->n * each;
     own->token = token;
-    const size_t n_top = vb_logprobs(logits, n_vocab, token, &own->logprob, own + 1, l->n_top);
+    const size_t n_top =
+        vb_logprobs(o->kernels, logits, o->n_vocab, token, &own->logprob, own + 1, l->n_top);
     VB_ASSERT(n_top == l->n_top);
     l->n++;
     return VB_OK;

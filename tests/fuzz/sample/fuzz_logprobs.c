@@ -41,9 +41,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     float logits[VOCAB_MAX];
     double all[VOCAB_MAX], own;
     vb_logprob top[VB_API_TOP_LOGPROBS_MAX];
+    const vb_kernels *kernels;
     if (size < 3) {
         return 0;
     }
+    expect(vb_kernels_select("scalar", &kernels, NULL) == VB_OK);
     const size_t n = read_logits(data + 3, size - 3, data[2] % 2, logits);
     if (n == 0) {
         return 0;
@@ -52,13 +54,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const size_t n_top = data[1] % (VB_API_TOP_LOGPROBS_MAX + 1);
     double sum = 0;
     for (uint32_t i = 0; i < n; i++) {
-        expect(vb_logprobs(logits, n, i, &all[i], NULL, 0) == 0);
+        expect(vb_logprobs(kernels, logits, n, i, &all[i], NULL, 0) == 0);
         expect(all[i] <= 0 && all[i] >= -1e39);
         sum += exp(all[i]);
     }
     expect(fabs(sum - 1) < 1e-9);
 
-    const size_t found = vb_logprobs(logits, n, token, &own, top, n_top);
+    const size_t found = vb_logprobs(kernels, logits, n, token, &own, top, n_top);
     expect(found == (n_top < n ? n_top : n) && own == all[token]);
     unsigned char held[VOCAB_MAX] = {0};
     for (size_t i = 0; i < found; i++) {

@@ -15,6 +15,8 @@
 #include "sample/logprobs.h"
 #include "support/testing.h"
 
+static const vb_kernels *kernels; /* of the processor: equal to the scalar ones */
+
 enum { TOP_MAX = VB_API_TOP_LOGPROBS_MAX, VOCAB_MAX = 4000 };
 
 static const uint64_t WEIGHT_OF_BEST = (uint64_t)1 << 40;
@@ -85,7 +87,7 @@ static void fill_random(float *logits, size_t n, float spread, uint64_t *rng) {
 
 static double logprob_of(const float *logits, size_t n, uint32_t token) {
     double own = NAN;
-    assert_int_equal(vb_logprobs(logits, n, token, &own, NULL, 0), 0);
+    assert_int_equal(vb_logprobs(kernels, logits, n, token, &own, NULL, 0), 0);
     return own;
 }
 
@@ -142,7 +144,8 @@ static void check_top(const float *logits, size_t n, size_t n_top) {
     compared = logits;
     qsort(sorted, n, sizeof sorted[0], by_logit);
     const uint32_t token = sorted[n / 2];
-    assert_int_equal(vb_logprobs(logits, n, token, &own, top, n_top), n_top < n ? n_top : n);
+    assert_int_equal(vb_logprobs(kernels, logits, n, token, &own, top, n_top),
+                     n_top < n ? n_top : n);
     assert_true(own == logprob_of(logits, n, token));
     for (size_t i = 0; i < n_top && i < n; i++) {
         assert_int_equal(top[i].token, sorted[i]);
@@ -176,16 +179,16 @@ static void small_vocabularies(void **state) {
     const float one = -3.0f, equal[] = {1.0f, 0.0f, -0.0f, 0.0f, 1.0f};
     vb_logprob top[TOP_MAX];
     double own;
-    assert_int_equal(vb_logprobs(&one, 1, 0, &own, top, TOP_MAX), 1);
+    assert_int_equal(vb_logprobs(kernels, &one, 1, 0, &own, top, TOP_MAX), 1);
     assert_int_equal(vb_f64_bits(own), 0);
     assert_int_equal(vb_f64_bits(top[0].logprob), 0);
     static const uint32_t order[] = {0, 4, 1, 2, 3};
-    assert_int_equal(vb_logprobs(equal, 5, 2, &own, top, TOP_MAX), 5);
+    assert_int_equal(vb_logprobs(kernels, equal, 5, 2, &own, top, TOP_MAX), 5);
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal(top[i].token, order[i]);
     }
     assert_true(own == top[2].logprob && own == top[4].logprob);
-    assert_int_equal(vb_logprobs(equal, 5, 0, &own, top, 1), 1);
+    assert_int_equal(vb_logprobs(kernels, equal, 5, 0, &own, top, 1), 1);
     assert_int_equal(top[0].token, 0);
 }
 
@@ -195,7 +198,7 @@ static void the_unlikeliest(void **state) {
     const float logits[] = {FLT_MAX, -FLT_MAX, 0.0f, FLT_MAX, -FLT_TRUE_MIN};
     vb_logprob top[5];
     double own;
-    assert_int_equal(vb_logprobs(logits, 5, 1, &own, top, 5), 5);
+    assert_int_equal(vb_logprobs(kernels, logits, 5, 1, &own, top, 5), 5);
     assert_true(own == -2.0 * (double)FLT_MAX + vb_ln(0.5) && own == top[4].logprob);
     assert_int_equal(top[4].token, 1);
     assert_true(top[0].logprob == vb_ln(0.5) && top[1].logprob == vb_ln(0.5));
@@ -217,6 +220,7 @@ static void the_unlikeliest(void **state) {
 }
 
 int main(void) {
+    VB_ASSERT(vb_kernels_select("auto", &kernels, NULL) == VB_OK);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ln_is_within_one_ulp), cmocka_unit_test(ln_has_these_bits),
         cmocka_unit_test(agrees_with_softmax),  cmocka_unit_test(top_is_the_head_of_a_sort),

@@ -37,6 +37,7 @@ static int close_tokenizer(void **state) {
 typedef struct world {
     vb_served_model model;
     vb_answering a;
+    vb_generation_options options;
     vb_answer_choice choice;
 } world;
 
@@ -45,6 +46,9 @@ static world *make_world(size_t n_top) {
     assert_non_null(w);
     w->model.o.tokenizer = tokenizer;
     w->a.m = &w->model;
+    w->a.options = &w->options;
+    w->options.n_vocab = n_vocab;
+    assert_int_equal(vb_kernels_select("auto", &w->options.kernels, NULL), VB_OK);
     w->choice.a = &w->a;
     w->choice.logprobs.n_top = n_top;
     return w;
@@ -68,7 +72,7 @@ static uint32_t token_of(const char *text) {
 }
 
 static void draw(world *w, uint32_t token) {
-    assert_int_equal(vb_answer_logprobs_add(&w->choice, token, logits, n_vocab), VB_OK);
+    assert_int_equal(vb_answer_logprobs_add(&w->choice, token, logits), VB_OK);
 }
 
 static void is_token(const vb_api_token *t, const char *bytes, size_t n, size_t offset) {
