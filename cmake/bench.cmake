@@ -18,3 +18,14 @@ target_link_libraries(bench_protocol PRIVATE vb_verify)
 # Streams that decode together, against one alone: ninja bench_scheduler
 add_executable(bench_scheduler EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/scheduler.c)
 target_link_libraries(bench_scheduler PRIVATE vb_engine)
+
+# The server under load, beside the engine alone: ninja bench_server
+file(GLOB bench_server_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/server/*.c)
+add_executable(bench_server EXCLUDE_FROM_ALL ${bench_server_sources})
+target_include_directories(bench_server PRIVATE ${CMAKE_SOURCE_DIR}/bench/server)
+target_compile_definitions(bench_server PRIVATE VB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+target_link_libraries(bench_server PRIVATE vb_engine PkgConfig::JANSSON)
+
+# What rows of a decoding pass cost, and what drafts gain: ninja bench_lookup
+add_executable(bench_lookup EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/lookup.c)
+target_link_libraries(bench_lookup PRIVATE vb_engine)
