@@ -146,23 +146,35 @@ static bool scalar_whole(const vb_grammar *g, const vb_item *it) {
     }
 }
 
-/* The item that a value of this node has become after its first byte; false when no value of it
- * begins so. */
+/* Whether a value of this kind can begin so: what most bytes and kinds fail by, with no item made.
+ */
+static bool may_begin(const vb_node *n, uint8_t byte) {
+    switch (n->kind) {
+    case VB_NODE_OBJECT: return byte == '{';
+    case VB_NODE_ARRAY: return byte == '[';
+    case VB_NODE_STRING: return byte == '"';
+    case VB_NODE_NUMBER: return byte == '-' || (byte >= '0' && byte <= '9');
+    case VB_NODE_LITERALS: return true;
+    default: return false;
+    }
+}
+
+/* The item that a value of this node has become after its first byte, by which it may begin; false
+ * when no value of it does. */
 static bool begin_value(const vb_grammar *g, uint32_t node, uint8_t byte, vb_item *it) {
     const vb_node *n = &g->nodes[node];
     memset(it, 0, sizeof *it);
     it->node = node;
     it->phase = VB_PHASE_SCALAR;
     switch (n->kind) {
-    case VB_NODE_OBJECT: it->phase = VB_PHASE_OPEN; return byte == '{';
-    case VB_NODE_ARRAY: it->phase = VB_PHASE_OPEN; return byte == '[';
-    case VB_NODE_STRING: return byte == '"';
+    case VB_NODE_OBJECT:
+    case VB_NODE_ARRAY: it->phase = VB_PHASE_OPEN; return true;
     case VB_NODE_NUMBER: return next_in_scalar(g, it, byte);
     case VB_NODE_LITERALS:
         it->low = n->texts;
         it->high = n->texts + n->n_texts;
         return narrow(g, it, byte);
-    default: return false;
+    default: return true;
     }
 }
 
@@ -339,31 +351,52 @@ static outcome next_in_container(const vb_grammar *g, vb_item *it, uint8_t byte,
 
 /* ---- levels ---- */
 
-/* Begins in items[at ..] the values of `slot` that start with byte, for the item `parent` of the
- * level below; n of them are there already. False when there are none. */
-static bool begin_values(const vb_grammar *g, vb_config *c, uint32_t at, uint32_t *n, uint32_t slot,
-                         uint8_t byte, uint32_t parent) {
+/* The values that one byte has begun, found by their nodes: hundreds of items may each begin the
+ * same hundreds. */
+enum { BEGUN_PLACES = 4 * VB_GRAMMAR_LIVE_MAX };
+
+typedef struct begun {
+    uint32_t n;
+    uint16_t places[BEGUN_PLACES]; /* of items, plus 1; valid once there is one */
+} begun;
+
+/* The place of node: where it is, or where it would be. */
+static uint16_t *place_of(begun *b, const vb_item *items, uint32_t node) {
+    uint32_t p = node % BEGUN_PLACES;
+    while (b->places[p] && items[b->places[p] - 1].node != node) {
+        p = (p + 1) % BEGUN_PLACES;
+    }
+    return &b->places[p];
+}
+
+/* Begins in items, beside those of b, the values of `slot` that start with byte, for the item
+ * `parent` of the level below. False when there are none. */
+static bool begin_values(const vb_grammar *g, vb_item *items, begun *b, uint32_t level,
+                         uint32_t slot, uint8_t byte, uint32_t parent) {
     if (slot == VB_SLOT_NONE) {
         return false;
+    }
+    if (!b->n) {
+        memset(b->places, 0, sizeof b->places);
     }
     bool any = false;
     const vb_slot *s = &g->slots[slot];
     for (uint32_t a = 0; a < s->n; a++) {
         const uint32_t node = g->alternatives[s->first + a];
-        uint32_t i = 0;
-        while (i < *n && c->items[at + i].node != node) {
-            i++;
+        if (!may_begin(&g->nodes[node], byte)) {
+            continue;
         }
-        if (i == *n) {
+        uint16_t *place = place_of(b, items, node);
+        if (!*place) {
             vb_item it;
-            if (!fits(g->nodes[node].height, top_of(c)) || !begin_value(g, node, byte, &it)) {
+            if (!fits(g->nodes[node].height, level) || !begin_value(g, node, byte, &it)) {
                 continue;
             }
-            VB_ASSERT(i < g->live_max);
-            c->items[at + i] = it;
-            ++*n;
+            VB_ASSERT(b->n < g->live_max);
+            items[b->n++] = it;
+            *place = (uint16_t)b->n;
         }
-        put(c->items[at + i].parents, parent);
+        put(items[*place - 1].parents, parent);
         any = true;
     }
     return any;
@@ -398,7 +431,9 @@ static bool step_containers(const vb_grammar *g, vb_config *c, uint8_t byte) {
     const uint32_t level = top_of(c);
     const uint32_t begin = begin_of(c, level), end = c->end[level];
     uint64_t parents[VB_SET_WORDS] = {0};
-    uint32_t out = begin, n_values = 0;
+    uint32_t out = begin;
+    begun values;
+    values.n = 0;
     bool closed = false;
     for (uint32_t i = begin; i < end; i++) {
         vb_item it = c->items[i];
@@ -406,7 +441,8 @@ static bool step_containers(const vb_grammar *g, vb_config *c, uint8_t byte) {
         case REFUSED: continue;
         case KEPT: break;
         case OPENED:
-            if (!begin_values(g, c, end, &n_values, next_slot(g, &it), byte, out - begin)) {
+            if (!begin_values(g, &c->items[end], &values, level, next_slot(g, &it), byte,
+                              out - begin)) {
                 continue;
             }
             (void)go(&it, VB_PHASE_WAIT);
@@ -422,9 +458,9 @@ static bool step_containers(const vb_grammar *g, vb_config *c, uint8_t byte) {
         return end_level(g, c, parents);
     }
     c->end[level] = out;
-    if (n_values) {
-        memmove(&c->items[out], &c->items[end], n_values * sizeof c->items[0]);
-        c->end[level + 1] = out + n_values;
+    if (values.n) {
+        memmove(&c->items[out], &c->items[end], values.n * sizeof c->items[0]);
+        c->end[level + 1] = out + values.n;
         c->n_levels++;
     }
     return out > begin;
@@ -494,24 +530,21 @@ bool vb_config_free_string(const vb_grammar *g, const vb_item *it, vb_free_strin
     return n->kind == VB_NODE_OBJECT && it->phase == VB_PHASE_KEY;
 }
 
-static vb_item *only_item(vb_config *c) {
-    return &c->items[c->end[top_of(c)] - 1];
+void vb_config_listed_names(vb_config *c) {
+    for (uint32_t i = begin_of(c, top_of(c)); i < c->end[top_of(c)]; i++) {
+        c->items[i].sub = VB_STRING_DEAD;
+    }
 }
 
-void vb_config_other_name(vb_config *c) {
-    vb_item *it = only_item(c);
-    it->low = it->high = it->len = 0;
-}
-
-void vb_config_listed_name(vb_config *c) {
-    only_item(c)->sub = VB_STRING_DEAD;
-}
-
-void vb_config_close_string(const vb_grammar *g, vb_config *c) {
-    vb_item *it = only_item(c);
-    const vb_node *n = &g->nodes[it->node];
-    if (n->kind == VB_NODE_STRING && it->count < n->min) {
-        it->count = n->min;
+void vb_config_close_strings(const vb_grammar *g, vb_config *c) {
+    for (uint32_t i = begin_of(c, top_of(c)); i < c->end[top_of(c)]; i++) {
+        vb_item *it = &c->items[i];
+        const vb_node *n = &g->nodes[it->node];
+        if (n->kind == VB_NODE_OBJECT) {
+            it->low = it->high = it->len = 0; /* its name is no listed one */
+        } else if (it->count < n->min) {
+            it->count = n->min;
+        }
     }
     const bool closed = vb_config_step(g, c, '"');
     VB_ASSERT(closed);

@@ -76,18 +76,17 @@ typedef struct vb_free_string {
     uint32_t least; /* characters before the closing quote */
     uint32_t most;
     bool escapes; /* a character may be escaped */
-    bool names;   /* it is a name that may also become a listed one: see below */
+    bool names;   /* it is a name that may also become a listed one */
 } vb_free_string;
 
 /* False for all other items. */
 bool vb_config_free_string(const vb_grammar *g, const vb_item *it, vb_free_string *out);
 
-/* Splits a name in two: what becomes of the top level's only item if it is no listed name, and if
- * it is one. As a free string it is the former. */
-void vb_config_other_name(vb_config *c);
-void vb_config_listed_name(vb_config *c);
+/* What becomes of the top level's items, names all, if they are listed ones. */
+void vb_config_listed_names(vb_config *c);
 
-/* Closes the string of the top level's only item, which is free, as if it had characters enough. */
-void vb_config_close_string(const vb_grammar *g, vb_config *c);
+/* Closes the strings of the top level's items, which are free, as if they had characters enough.
+ * Names among them become names that are not listed, as which they are free. */
+void vb_config_close_strings(const vb_grammar *g, vb_config *c);
 
 #endif

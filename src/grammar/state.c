@@ -211,17 +211,98 @@ static vb_err walk(vb_grammar_state *s, const vb_config *from, uint32_t begin, u
     return VB_OK;
 }
 
-/* In s->spare the state with nothing but one item of the top level. */
-static void keep_one(vb_grammar_state *s, size_t item) {
-    uint64_t set[VB_SET_WORDS] = {0};
-    set[item / 64] = (uint64_t)1 << item % 64;
+/* ---- free strings ---- */
+
+/* Where one of the names that are still possible ends, which as a free string it may not. */
+typedef struct listed_end {
+    uint32_t node, item;
+} listed_end;
+
+/* The items of the top level that may go on with any characters. A constraint may have hundreds of
+ * them: the vocabulary is looked through once for all. */
+typedef struct free_items {
+    uint64_t names[VB_SET_WORDS];
+    uint32_t n;
+    uint32_t item[VB_GRAMMAR_LIVE_MAX];
+    vb_free_string string[VB_GRAMMAR_LIVE_MAX];
+    listed_end *ends; /* by nodes */
+    size_t n_ends;
+} free_items;
+
+static void put(uint64_t set[VB_SET_WORDS], uint32_t item) {
+    set[item / 64] |= (uint64_t)1 << item % 64;
+}
+
+static bool is_empty(const uint64_t set[VB_SET_WORDS]) {
+    static const uint64_t none[VB_SET_WORDS];
+    return memcmp(set, none, sizeof none) == 0;
+}
+
+/* In s->spare the state with nothing but these items of the top level. */
+static void keep_items(vb_grammar_state *s, const uint64_t set[VB_SET_WORDS]) {
     memcpy(s->spare, s->c, vb_config_bytes(s->c));
     vb_config_keep(s->spare, set);
 }
 
-/* Allows what stays inside the string. */
-static void allow_inner(const vb_vocabulary *v, const vb_free_string *f, uint64_t *bits) {
-    if (f->escapes && f->most >= v->inner_characters_max) {
+static int compare_ends(const void *pa, const void *pb) {
+    const listed_end *a = pa, *b = pb;
+    return (a->node > b->node) - (a->node < b->node);
+}
+
+static vb_err find_ends(const vb_grammar_state *s, free_items *f, vb_error *e) {
+    size_t n = 0, n_top;
+    const vb_item *top = vb_config_top(s->c, &n_top);
+    for (uint32_t i = 0; i < f->n; i++) {
+        n += f->string[i].names ? top[f->item[i]].high - top[f->item[i]].low : 0;
+    }
+    if (!n) {
+        return VB_OK;
+    }
+    if (!(f->ends = malloc(n * sizeof *f->ends))) {
+        return vb_fail(e, VB_ENOMEM, "no memory for the names of a constraint");
+    }
+    for (uint32_t i = 0; i < f->n; i++) {
+        const vb_item *it = &top[f->item[i]];
+        for (uint32_t t = it->low; f->string[i].names && t < it->high; t++) {
+            const vb_literal name = s->g->literals[t];
+            f->ends[f->n_ends++] = (listed_end){
+                vb_vocabulary_find(s->v, s->g->bytes + name.at + it->len, name.len - it->len),
+                f->item[i]};
+        }
+    }
+    qsort(f->ends, n, sizeof *f->ends, compare_ends);
+    return VB_OK;
+}
+
+/* What is not free is in others. */
+static vb_err find_free(const vb_grammar_state *s, free_items *f, uint64_t others[VB_SET_WORDS],
+                        vb_error *e) {
+    size_t n;
+    const vb_item *top = vb_config_top(s->c, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        vb_free_string *string = &f->string[f->n];
+        if (!vb_config_free_string(s->g, &top[i], string)) {
+            put(others, i);
+            continue;
+        }
+        f->item[f->n++] = i;
+        if (string->names) {
+            put(f->names, i);
+        }
+    }
+    return find_ends(s, f, e);
+}
+
+/* Allows what stays inside one of the strings. */
+static void allow_inner(const vb_vocabulary *v, const free_items *f, uint64_t *bits) {
+    int64_t most[2] = {-1, -1}; /* characters: of a token without escapes, and of one with them */
+    for (uint32_t i = 0; i < f->n; i++) {
+        for (int escapes = 0; escapes <= f->string[i].escapes; escapes++) {
+            most[escapes] =
+                f->string[i].most > most[escapes] ? (int64_t)f->string[i].most : most[escapes];
+        }
+    }
+    if (most[1] >= v->inner_characters_max) {
         for (size_t w = 0; w < mask_words(v); w++) {
             bits[w] |= v->inner_bits[w];
         }
@@ -229,97 +310,83 @@ static void allow_inner(const vb_vocabulary *v, const vb_free_string *f, uint64_
     }
     for (size_t i = 0; i < v->n_inner; i++) {
         const vb_inner_token *t = &v->inner[i];
-        if (t->characters <= f->most && (f->escapes || !t->escapes)) {
+        if (t->characters <= most[t->escapes]) {
             set_bit(bits, t->id);
         }
     }
 }
 
-/* The nodes at which one of the names that are still possible ends. */
-static size_t ends_of_names(const vb_grammar_state *s, const vb_item *it, uint32_t *nodes) {
-    size_t n = 0;
-    for (uint32_t t = it->low; t < it->high; t++) {
-        const vb_literal name = s->g->literals[t];
-        nodes[n++] = vb_vocabulary_find(s->v, s->g->bytes + name.at + it->len, name.len - it->len);
-    }
-    return n;
-}
-
-static bool is_among(const uint32_t *nodes, size_t n, uint32_t node) {
-    for (size_t i = 0; i < n; i++) {
-        if (nodes[i] == node) {
-            return true;
+/* The items whose string the exit may close. A name that ends there as a listed one is not free. */
+static void who_may_exit(const free_items *f, const vb_exit *x, uint64_t set[VB_SET_WORDS]) {
+    memset(set, 0, VB_SET_WORDS * sizeof *set);
+    for (uint32_t i = 0; i < f->n; i++) {
+        const vb_free_string *string = &f->string[i];
+        if (x->characters >= string->least && x->characters <= string->most &&
+            (string->escapes || !x->escapes)) {
+            put(set, f->item[i]);
         }
     }
-    return false;
+    size_t low = 0, high = f->n_ends;
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+        low = f->ends[mid].node < x->node ? mid + 1 : low;
+        high = f->ends[mid].node < x->node ? high : mid;
+    }
+    for (; low < f->n_ends && f->ends[low].node == x->node; low++) {
+        set[f->ends[low].item / 64] &= ~((uint64_t)1 << f->ends[low].item % 64);
+    }
 }
 
-/* The same for an item of the top level that is free to go on with any characters. Of a name, this
- * is what it may be if it becomes no listed one. */
-static vb_err walk_free(vb_grammar_state *s, size_t item, const vb_free_string *f, uint64_t *bits,
-                        vb_error *e) {
+/* Allows the tokens that close one of the strings, and what of them comes after. */
+static vb_err walk_exits(vb_grammar_state *s, const free_items *f, uint64_t *bits, vb_error *e) {
     const vb_vocabulary *v = s->v;
-    uint32_t listed[VB_GRAMMAR_PROPERTIES_MAX];
-    size_t n_top;
-    const vb_item *it = &vb_config_top(s->c, &n_top)[item];
-    const size_t n_listed = f->names ? ends_of_names(s, it, listed) : 0;
-    allow_inner(v, f, bits);
-    keep_one(s, item);
-    if (f->names) {
-        vb_config_other_name(s->spare);
-    }
-    vb_config_close_string(s->g, s->spare);
+    uint64_t closed[VB_SET_WORDS] = {0}; /* in s->spare */
     vb_err err = VB_OK;
     for (size_t i = 0; i < v->n_exits && !err; i++) {
         const vb_exit *x = &v->exits[i];
-        if (x->characters >= f->least && x->characters <= f->most && (f->escapes || !x->escapes) &&
-            !is_among(listed, n_listed, x->node)) {
-            const vb_tree_node *node = &v->nodes[x->node];
-            allow_node(v, x->node, bits);
-            err = walk(s, s->spare, x->node + 1, node->skip, node->depth, bits, e);
+        uint64_t set[VB_SET_WORDS];
+        who_may_exit(f, x, set);
+        if (is_empty(set)) {
+            continue;
         }
+        if (memcmp(set, closed, sizeof set) != 0) {
+            keep_items(s, set);
+            vb_config_close_strings(s->g, s->spare);
+            memcpy(closed, set, sizeof set);
+        }
+        const vb_tree_node *node = &v->nodes[x->node];
+        allow_node(v, x->node, bits);
+        err = walk(s, s->spare, x->node + 1, node->skip, node->depth, bits, e);
     }
     return err;
 }
 
-static vb_err walk_names(vb_grammar_state *s, size_t item, uint64_t *bits, vb_error *e) {
-    keep_one(s, item);
-    vb_config_listed_name(s->spare);
-    return walk(s, s->spare, 0, (uint32_t)s->v->n_nodes, 0, bits, e);
-}
-
-/* The items of the top level are alternatives: what any of them allows is allowed. */
+/* The items of the top level are alternatives: what any of them allows is allowed. A name is two of
+ * them, a listed one and a free string. */
 static vb_err make_mask(vb_grammar_state *s, uint64_t *bits, vb_error *e) {
     const vb_vocabulary *v = s->v;
     memset(bits, 0, mask_words(v) * sizeof *bits);
-    size_t n;
-    const vb_item *top = vb_config_top(s->c, &n);
+    free_items f = {.n = 0};
     uint64_t others[VB_SET_WORDS] = {0};
-    bool any = false;
-    for (size_t i = 0; i < n; i++) {
-        vb_free_string f;
-        if (vb_config_free_string(s->g, &top[i], &f)) {
-            vb_err err = walk_free(s, i, &f, bits, e);
-            if (err || (f.names && (err = walk_names(s, i, bits, e)))) {
-                return err;
-            }
-        } else {
-            others[i / 64] |= (uint64_t)1 << i % 64;
-            any = true;
-        }
+    vb_err err = find_free(s, &f, others, e);
+    if (!err && f.n) {
+        allow_inner(v, &f, bits);
+        err = walk_exits(s, &f, bits, e);
     }
-    if (any) {
-        memcpy(s->spare, s->c, vb_config_bytes(s->c));
-        vb_config_keep(s->spare, others);
-        vb_err err = walk(s, s->spare, 0, (uint32_t)v->n_nodes, 0, bits, e);
-        if (err) {
-            return err;
-        }
+    free(f.ends);
+    if (!err && !is_empty(f.names)) {
+        keep_items(s, f.names);
+        vb_config_listed_names(s->spare);
+        err = walk(s, s->spare, 0, (uint32_t)v->n_nodes, 0, bits, e);
     }
-    for (size_t i = 0; i < v->n_ends && vb_grammar_complete(s); i++) {
+    if (!err && !is_empty(others)) {
+        keep_items(s, others);
+        err = walk(s, s->spare, 0, (uint32_t)v->n_nodes, 0, bits, e);
+    }
+    for (size_t i = 0; !err && i < v->n_ends && vb_grammar_complete(s); i++) {
         set_bit(bits, v->ends[i]);
     }
-    return VB_OK;
+    return err;
 }
 
 /* ---- masks that are kept ---- */

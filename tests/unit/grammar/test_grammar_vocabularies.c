@@ -156,6 +156,74 @@ static void demo_model(void **state) {
     close_rig(&x);
 }
 
+/* ---- constraints of which much is still possible at once ---- */
+
+/* Strings and names of different lengths side by side, some of which names are listed for some
+ * objects only: masks look at all of them together, and may allow what any of them does. */
+static const char mixed_schema[] = SCHEMA(
+    "{\"anyOf\":["
+    "{\"type\":\"string\",\"maxLength\":3},{\"type\":\"string\",\"minLength\":2,\"maxLength\":9},"
+    "{\"type\":\"string\",\"minLength\":30},{\"enum\":[\"name\",\"names and more\"]},"
+    "{\"properties\":{\"name\":{\"type\":\"integer\"},\"names\":{\"const\":1}},"
+    "\"additionalProperties\":{\"type\":\"string\"}},"
+    "{\"properties\":{\"value\":{\"const\":[]}},\"additionalProperties\":{\"$ref\":\"#\"}},"
+    "{\"properties\":{\"name\":{\"const\":true},\"id\":{\"const\":null}}}]}");
+
+static void alternatives(void **state) {
+    (void)state;
+    static const char *const before[] = {
+        "\"",      "\"n",  "\"name",      "\"name and", "{\"",        "{\"na",
+        "{\"name", "{\"v", "{\"x\":\"ab", "{\"name\":", "{\"q\":{\"", "{\"q\":{\"name"};
+    rig x;
+    open_name(&x, "qwen2");
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        hold(&x, mixed_schema);
+        assert_true(vb_grammar_feed(x.s, before[i], strlen(before[i])));
+        assert_true(kit_check_mask(x.s, x.copy, x.t, x.bits) > 0);
+        let_go(&x);
+    }
+    close_rig(&x);
+}
+
+/* As many strings at once as may be, under as many objects as may be, as deep as may be: whoever
+ * draws for many clients waits for such a mask. One string after the other, it took seconds. */
+static void many_strings(void **state) {
+    (void)state;
+    enum { ALTERNATIVES = 250, DEPTH = 29 };
+    static const double SECONDS_MAX = 1;
+    vb_buf c = vb_buf_make(VB_CONSTRAINT_BYTES_MAX), text = vb_buf_make(1024);
+    vb_err err = vb_buf_printf(&c, "%s",
+                               "{\"type\":\"json_schema\",\"schema\":{\"$ref\":\"#/$defs/o\","
+                               "\"$defs\":{\"o\":{\"anyOf\":[{\"type\":\"null\"}");
+    for (unsigned i = 0; i < ALTERNATIVES && !err; i++) {
+        err = vb_buf_printf(&c,
+                            ",{\"properties\":{\"a\":{\"$ref\":\"#/$defs/o\"},"
+                            "\"s\":{\"type\":\"string\",\"maxLength\":%u}}}",
+                            60000 + i);
+    }
+    for (unsigned i = 0; i < DEPTH && !err; i++) {
+        err = vb_buf_printf(&text, "%s", "{\"a\":");
+    }
+    assert_int_equal(err, VB_OK);
+    assert_int_equal(vb_buf_printf(&c, "%s", "]}}}}"), VB_OK);
+    assert_int_equal(vb_buf_printf(&text, "%s", "{\"s\":\"h"), VB_OK);
+    rig x;
+    vb_error e = {0};
+    open_name(&x, "qwen2");
+    hold(&x, (const char *)c.data);
+    assert_true(vb_grammar_feed(x.s, text.data, text.len));
+    const clock_t begun = clock();
+    assert_int_equal(vb_grammar_mask(x.s, x.n, x.bits, &e), VB_OK);
+    const double took = (double)(clock() - begun) / CLOCKS_PER_SEC;
+    if (took > SECONDS_MAX) {
+        fail_msg("%.1f s for one mask", took);
+    }
+    let_go(&x);
+    close_rig(&x);
+    vb_buf_free(&c);
+    vb_buf_free(&text);
+}
+
 /* ---- documents ---- */
 
 static const char document_schema[] =
@@ -319,10 +387,9 @@ static void times(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(demo_model),
-        cmocka_unit_test(vocabularies),
-        cmocka_unit_test(tokenisations),
-        cmocka_unit_test(times),
+        cmocka_unit_test(demo_model),    cmocka_unit_test(vocabularies),
+        cmocka_unit_test(alternatives),  cmocka_unit_test(many_strings),
+        cmocka_unit_test(tokenisations), cmocka_unit_test(times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
