@@ -325,19 +325,32 @@ static vb_abort_reason reason_of(const vb_answering *a) {
                                                        : VB_ABORT_FAILED;
 }
 
-/* The commitment gets its abort record; when that fails too, the next start of the server records
- * it as lost. */
+/* A record was kept: so may those that could not be. */
+static void settle_others(vb_service *s) {
+    size_t settled[VB_ABORT_LOST + 1] = {0};
+    const size_t n = vb_unsettled_retry(s->unsettled, s->store, settled);
+    for (int i = 0; n && i <= VB_ABORT_LOST; i++) {
+        vb_metrics_add(&s->metrics.aborts[i], settled[i]);
+    }
+    if (n) {
+        vb_log(VB_LOG_WARNING, "store", "%zu abort records that could not be kept are", n);
+    }
+}
+
+/* The commitment gets its abort record, now or when one can be kept again. */
 static void abort_commitment(vb_answering *a) {
     vb_error e = {VB_OK, ""};
     const vb_abort_reason reason = reason_of(a);
     if (vb_store_abort(a->s->store, &a->r, reason, &e)) {
+        a->unsettled = true;
         vb_metrics_add(&a->s->metrics.open_commitments, 1);
         vb_log_request(VB_LOG_ERROR, "abort", vb_exchange_request_id(a->x),
-                       "commitment %llu stays open: %s", (unsigned long long)a->r.request.sequence,
-                       e.msg);
+                       "commitment %llu stays open for now: %s",
+                       (unsigned long long)a->r.request.sequence, e.msg);
         return;
     }
     vb_metrics_add(&a->s->metrics.aborts[reason], 1);
+    settle_others(a->s);
 }
 
 /* The prompt leaves the receipt for a record that the client alone gets. */
@@ -368,7 +381,7 @@ static vb_err make_receipt(vb_answering *a, vb_error *e) {
 /* The beacon failed, and the local chain may take its place: a new commitment, which says so. */
 static bool fall_back(vb_answering *a) {
     if (!a->beacon_err || a->beacon_err == VB_ECANCELLED || atomic_load(&a->gone) ||
-        !a->q.fallback[0] || a->fell_back) {
+        !a->q.fallback[0] || a->fell_back || a->unsettled) {
         return false;
     }
     vb_log_request(VB_LOG_WARNING, "fallback", vb_exchange_request_id(a->x), "%s",
@@ -418,6 +431,7 @@ static void settle(vb_job *job) {
         vb_metrics_add(&a->s->metrics.prompt_tokens, a->r.usage_prompt_tokens);
         vb_metrics_add(&a->s->metrics.completion_tokens, a->r.usage_completion_tokens);
         vb_output_complete(a);
+        settle_others(a->s);
         free_answering(a);
         return;
     }
@@ -426,5 +440,10 @@ static void settle(vb_job *job) {
         return;
     }
     show_failure(a);
+    if (a->unsettled && !vb_unsettled_put(a->s->unsettled, &a->r, reason_of(a))) {
+        vb_log_request(VB_LOG_ERROR, "abort", vb_exchange_request_id(a->x),
+                       "commitment %llu stays open until the next start",
+                       (unsigned long long)a->r.request.sequence);
+    }
     free_answering(a);
 }

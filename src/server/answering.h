@@ -74,6 +74,7 @@ struct vb_answering {
     vb_buf event;  /* of a stream: reused */
     vb_buf prompt; /* of a private receipt: its record (spec/receipt.md section 5.3) */
     bool streaming, fell_back;
+    bool unsettled; /* its abort record could not be kept */
 
     atomic_int pending;
     atomic_bool gone, first_token;

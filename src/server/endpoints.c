@@ -371,20 +371,23 @@ static void metrics(void *user, vb_exchange *x) {
         return;
     }
     const struct {
-        const char *name, *help;
+        const char *name, *type, *help;
         double value;
-    } gauges[] = {
-        {"verbatim_connections", "Open connections.", (double)vb_httpd_connections(s->http)},
-        {"verbatim_requests_under_way", "HTTP requests that are not over.",
+    } plain[] = {
+        {"verbatim_connections", "gauge", "Open connections.",
+         (double)vb_httpd_connections(s->http)},
+        {"verbatim_requests_under_way", "gauge", "HTTP requests that are not over.",
          (double)vb_httpd_exchanges(s->http)},
-        {"verbatim_answers_under_way", "Answers that are being made.",
+        {"verbatim_answers_under_way", "gauge", "Answers that are being made.",
          (double)atomic_load(&s->n_answers)},
+        {"verbatim_log_dropped_total", "counter", "Lines of the log that nobody read in time.",
+         (double)vb_log_dropped()},
     };
     vb_buf body = vb_buf_make(REPLY_BYTES_MAX);
     vb_err err = vb_metrics_write(&s->metrics, &body);
-    for (size_t i = 0; !err && i < sizeof gauges / sizeof gauges[0]; i++) {
-        err =
-            vb_metrics_write_value(&body, gauges[i].name, "gauge", gauges[i].help, gauges[i].value);
+    for (size_t i = 0; !err && i < sizeof plain / sizeof plain[0]; i++) {
+        err = vb_metrics_write_value(&body, plain[i].name, plain[i].type, plain[i].help,
+                                     plain[i].value);
     }
     if (!err) {
         err = write_schedulers(s, &body);

@@ -49,7 +49,7 @@ typedef struct vb_metrics {
     vb_counter refused[VB_REFUSED_COUNT];
     vb_counter prompt_tokens, completion_tokens;
     vb_counter commitments, receipts, aborts[VB_ABORT_LOST + 1];
-    vb_counter open_commitments; /* that could be settled neither way */
+    vb_counter open_commitments; /* that could be settled neither way at first */
     vb_counter beacon_failures, beacon_fallbacks;
     vb_counter gone; /* clients that went, or were cut off, before their answer was complete */
     vb_counter verifications[3]; /* by verdict */

@@ -73,15 +73,17 @@ static vb_err open_store(vb_service *s, vb_error *e) {
     const vb_store_options options = {.keep_ms = c->keep_days * DAY_MS,
                                       .keep_bytes = c->keep_megabytes * MEGABYTE,
                                       .mark_file = s->o.mark_file};
-    size_t n_lost = 0;
-    vb_err err = vb_store_open(s->o.store_file, s->o.key, &options, &s->store, &n_lost, e);
-    if (!err && n_lost) {
+    vb_err err = vb_store_open(s->o.store_file, s->o.key, &options, &s->store, &s->n_lost, e);
+    if (!err && s->n_lost) {
         vb_log(VB_LOG_WARNING, "store",
                "%zu commitments of a server that ended before its answers "
                "were recorded as lost",
-               n_lost);
+               s->n_lost);
     }
-    return err ? err : vb_local_chain_open(s->o.data_dir, &s->chain, e);
+    if (err || (err = vb_unsettled_open(s->answers_max, &s->unsettled, e))) {
+        return err;
+    }
+    return vb_local_chain_open(s->o.data_dir, &s->chain, e);
 }
 
 static uint64_t kv_bytes_of_all(const vb_service *s) {
@@ -154,6 +156,7 @@ static vb_err open_http(vb_server *server, vb_error *e) {
     const vb_server_config *c = s->config;
     vb_server_routes(server->routes, (size_t)c->body_kilobytes * 1024);
     vb_metrics_begin(&s->metrics, server->routes, VB_SERVER_ROUTES);
+    vb_metrics_add(&s->metrics.aborts[VB_ABORT_LOST], s->n_lost);
     const vb_httpd_options options = {
         .address = c->address,
         .port = (uint16_t)c->port,
@@ -249,6 +252,10 @@ void vb_server_close(vb_server *server) {
     vb_scheduler_turn_close(s->turn);
     vb_httpd_close(s->http);
     vb_local_chain_close(s->chain);
+    if (s->unsettled) {
+        (void)vb_unsettled_retry(s->unsettled, s->store, NULL);
+    }
+    vb_unsettled_close(s->unsettled);
     vb_store_close(s->store);
     vb_clients_close(s->clients);
     free(s->models);

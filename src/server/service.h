@@ -19,6 +19,7 @@
 #include "server/metrics.h"
 #include "server/rounds.h"
 #include "server/server.h"
+#include "server/unsettled.h"
 #include "server/workers.h"
 #include "store/store.h"
 
@@ -47,6 +48,8 @@ typedef struct vb_service {
     vb_api_defaults defaults; /* n_vocab: of the largest vocabulary */
 
     vb_store *store;
+    size_t n_lost; /* commitments of an earlier run that were recorded as lost at the start */
+    vb_unsettled *unsettled;
     pthread_mutex_t chain_lock;
     vb_local_chain *chain;
     vb_rounds *rounds;     /* NULL: no public beacon */
