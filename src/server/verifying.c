@@ -25,10 +25,11 @@ static bool keep_going(void *user, uint64_t done, uint64_t total) {
            !vb_exchange_is_gone(y->x);
 }
 
+/* The prompt counts as the request has it: that of a private receipt lies beside it. */
 static uint64_t tokens_of(const vb_receipt *r) {
     uint64_t n = 0;
     for (size_t i = 0; i < r->n_outputs; i++) {
-        n += r->prompt.n_tokens + r->outputs[i].n_tokens;
+        n += r->request.n_prompt_tokens + r->outputs[i].n_tokens;
     }
     return n;
 }
