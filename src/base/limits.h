@@ -123,6 +123,7 @@
 
 /* The HTTP server */
 #define VB_SERVER_REPLY_HEADERS_MAX 16u       /* of one response, beside the standard ones */
+#define VB_SERVER_LINGERING_MAX 64u           /* closed connections that are still read */
 #define VB_SERVER_MODELS_MAX 64u              /* models of one server */
 #define VB_SERVER_MODEL_NAMES_MAX 8u          /* names of one of them */
 #define VB_SERVER_KEYS_MAX 4096u              /* API keys of one file */

@@ -233,6 +233,11 @@ static size_t unescape(void *user, struct MHD_Connection *c, char *s) {
     return (size_t)(to - s);
 }
 
+static bool has_body(struct MHD_Connection *c) {
+    return MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH) ||
+           MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *n_upload, void **context) {
@@ -252,6 +257,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
         pthread_mutex_unlock(&h->lock);
         vb_watch_phase(h, x->socket, VB_PHASE_BODY, x);
         begin(h, x, method);
+        x->socket->answered_early = x->ready && has_body(c);
         return x->ready ? vb_exchange_queue(x) : MHD_YES;
     }
     if (x->queued) {

@@ -1,8 +1,9 @@
-/* What httpd.c, exchange.c and watch.c share. Internal to them. */
+/* What httpd.c, exchange.c, watch.c and linger.c share. Internal to them. */
 #ifndef VB_SERVER_HTTPD_INTERNAL_H
 #define VB_SERVER_HTTPD_INTERNAL_H
 
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -25,6 +26,7 @@ typedef struct vb_connection {
     vb_phase phase;
     uint64_t deadline_ns; /* of the phase; 0: none */
     vb_exchange *x;       /* the one under way */
+    bool answered_early;  /* while its body was still to come; event loop only */
 } vb_connection;
 
 typedef struct vb_reply_header {
@@ -79,6 +81,8 @@ struct vb_httpd {
     pthread_cond_t idle;
     vb_connection *connections;
     size_t n_connections, n_exchanges;
+    vb_connection *lingering; /* closed, but still read; counted as connections */
+    size_t n_lingering;
     uint64_t next_serial;
 
     pthread_t watch;
@@ -107,5 +111,14 @@ void vb_watch_stop(vb_httpd *h);
 void vb_watch_connection(void *cls, struct MHD_Connection *c, void **context,
                          enum MHD_ConnectionNotificationCode code);
 void vb_watch_phase(vb_httpd *h, vb_connection *s, vb_phase phase, vb_exchange *x);
+
+/* linger.c, all of it with the lock of the list */
+
+/* Whether s, which is in the list no more, is still to be read; it is then the watch's. */
+bool vb_linger_begin(vb_httpd *h, vb_connection *s);
+/* What to wait for; their number. */
+size_t vb_linger_gather(const vb_httpd *h, struct pollfd fds[VB_SERVER_LINGERING_MAX]);
+/* Reads them, and closes those that have ended or have had their time: at UINT64_MAX, all. */
+void vb_linger_look(vb_httpd *h, uint64_t now_ns);
 
 #endif

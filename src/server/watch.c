@@ -64,7 +64,11 @@ void vb_watch_connection(void *cls, struct MHD_Connection *c, void **context,
         if (s->next) {
             s->next->previous = s->previous;
         }
-        h->n_connections--;
+        if (vb_linger_begin(h, s)) {
+            s = NULL;
+        } else {
+            h->n_connections--;
+        }
     }
     pthread_mutex_unlock(&h->lock);
     free(s);
@@ -90,7 +94,8 @@ void vb_watch_phase(vb_httpd *h, vb_connection *s, vb_phase phase, vb_exchange *
 typedef struct watched {
     struct pollfd *fds;
     uint64_t *serials;
-    size_t n;
+    size_t n;           /* of those that have a serial */
+    size_t n_lingering; /* behind them */
 } watched;
 
 /* What is to be looked at: connections whose answer is being made. The wake-up comes first. */
@@ -104,6 +109,7 @@ static void gather(vb_httpd *h, watched *w) {
             w->serials[w->n++] = s->serial;
         }
     }
+    w->n_lingering = vb_linger_gather(h, w->fds + w->n);
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -134,17 +140,18 @@ static void look(vb_httpd *h, const watched *w) {
             vb_exchange_gone(s->x);
         }
     }
+    vb_linger_look(h, now);
     pthread_mutex_unlock(&h->lock);
 }
 
 static void *watch(void *user) {
     vb_httpd *h = user;
-    watched w = {calloc(h->o.connections_max + 1, sizeof *w.fds),
-                 calloc(h->o.connections_max + 1, sizeof *w.serials), 0};
+    watched w = {calloc(h->o.connections_max + 1 + VB_SERVER_LINGERING_MAX, sizeof *w.fds),
+                 calloc(h->o.connections_max + 1, sizeof *w.serials), 0, 0};
     VB_ASSERT(w.fds && w.serials); /* a few kilobytes, at the start */
     for (;;) {
         gather(h, &w);
-        (void)poll(w.fds, (nfds_t)w.n, LOOK_EVERY_MS);
+        (void)poll(w.fds, (nfds_t)(w.n + w.n_lingering), LOOK_EVERY_MS);
         if (w.fds[0].revents) {
             break;
         }
@@ -182,6 +189,9 @@ void vb_watch_stop(vb_httpd *h) {
         VB_ASSERT(written == sizeof one);
         pthread_join(h->watch, NULL);
         close(h->wake);
+        pthread_mutex_lock(&h->lock);
         h->watching = false;
+        vb_linger_look(h, UINT64_MAX);
+        pthread_mutex_unlock(&h->lock);
     }
 }

@@ -399,6 +399,14 @@ async function errors() {
         const without = { status: 400, param: "tools", code: "unsupported_parameter" };
         await refused(asked, BadRequestError, without, "a model without tools");
     }
+    // Answered before the body has come: the client must not take it for a broken connection.
+    const vast = { ...story, messages: user("word ".repeat(1 << 20)) };
+    for (let i = 0; i < 3; i++) {
+        await refused(chats.create(vast), APIError, { status: 413, code: "body_too_large" }, "a body of 5 MiB");
+        await refused(connect("wrong").chat.completions.create(vast), APIError, { status: 413 }, "and a wrong key");
+    }
+    const large = { ...story, messages: user("word ".repeat(1 << 19)) };
+    await refused(connect("wrong").chat.completions.create(large), AuthenticationError, denied, "a body of 2.5 MiB");
     const unknown = { status: 404, code: "unknown_url" };
     await refused(client.embeddings.create({ model, input: "x" }), NotFoundError, unknown, "embeddings");
     await refused(client.responses.create({ model, input: "x" }), NotFoundError, unknown, "responses");

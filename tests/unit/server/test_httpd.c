@@ -555,14 +555,73 @@ static void test_address(void **state) {
     vb_httpd_close(h);
 }
 
+/* Who is answered while the body is still coming gets the answer, and no reset. */
+static void test_early_answers(void **state) {
+    (void)state;
+    static const struct {
+        const char *head, *answer;
+    } cases[] = {
+        {"POST /echo HTTP/1.1\r\nHost: x\r\nX-Refuse: 1\r\nContent-Length: 1000\r\n\r\n", "401"},
+        {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n", "413"},
+        {"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n", "404"},
+        {"POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "405"}};
+    static char body[1000];
+    memset(body, '1', sizeof body - 1);
+    server s;
+    open_server(&s, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char answer[4096];
+        const int fd = dial(&s);
+        say(fd, cases[i].head);
+        for (int k = 0; k < 20; k++) { /* slower than the server closes */
+            say(fd, body);
+            usleep(10000);
+        }
+        const size_t n = hear(fd, "\r\n\r\n{", answer, sizeof answer);
+        HAS(answer, cases[i].answer);
+        ssize_t more = 1;
+        while (more > 0) {
+            more = recv(fd, answer, sizeof answer, 0);
+        }
+        assert_int_equal(more, 0); /* an end, not an error */
+        assert_true(n > 0 && vb_httpd_connections(s.h) == 1);
+        close(fd);
+    }
+    for (int i = 0; i < WAIT_MS && vb_httpd_connections(s.h); i++) {
+        usleep(1000);
+    }
+    assert_int_equal(vb_httpd_connections(s.h), 0);
+    /* One that never ends is closed all the same, and so are all at the server's end. */
+    const int endless = dial(&s), last = dial(&s);
+    say(endless, cases[0].head);
+    int i = 0;
+    while (i < WAIT_MS && send(endless, body, 1, MSG_NOSIGNAL) == 1) {
+        usleep(1000);
+        i++;
+    }
+    assert_true(i > 1000 && i < WAIT_MS);
+    say(last, cases[0].head);
+    assert_true(is_closed(last, WAIT_MS));
+    vb_httpd_close(s.h);
+    close(endless);
+    close(last);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),       cmocka_unit_test(test_origins),
-        cmocka_unit_test(test_bodies),       cmocka_unit_test(test_keep_alive),
-        cmocka_unit_test(test_slow_clients), cmocka_unit_test(test_client_goes),
-        cmocka_unit_test(test_stream),       cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_connections),  cmocka_unit_test(test_drain),
-        cmocka_unit_test(test_address),      cmocka_unit_test(test_close_while_suspended),
+        cmocka_unit_test(test_early_answers),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_slow_clients),
+        cmocka_unit_test(test_client_goes),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_address),
+        cmocka_unit_test(test_close_while_suspended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
