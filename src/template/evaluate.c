@@ -321,15 +321,16 @@ vb_value vb_value_slice(vb_render *r, vb_value object, const vb_value bounds[3])
     return list;
 }
 
-static bool add_keyword(vb_render *r, vb_args *out, const char *name, size_t len, vb_value value) {
+static bool add_keyword(vb_render *r, vb_args *out, vb_keyword word) {
     for (size_t i = 0; i < out->n_keywords; i++) {
-        if (out->keywords[i].len == len && memcmp(out->keywords[i].name, name, len) == 0) {
+        if (out->keywords[i].len == word.len &&
+            memcmp(out->keywords[i].name, word.name, word.len) == 0) {
             vb_render_fail(r, VB_EINVAL, "%s: the argument %.*s is given twice", out->callee,
-                           (int)(len < 64 ? len : 64), name);
+                           (int)(word.len < 64 ? word.len : 64), word.name);
             return false;
         }
     }
-    out->keywords[out->n_keywords++] = (vb_keyword){.name = name, .len = len, .value = value};
+    out->keywords[out->n_keywords++] = word;
     return vb_render_step(r, out->n_keywords / 16);
 }
 
@@ -373,7 +374,12 @@ static void spread_dict(vb_render *r, vb_args *out, vb_value v, size_t extra) {
             vb_render_fail(r, VB_EINVAL, "%s: the name of an argument: expected a string, not %s",
                            out->callee, vb_value_type(key));
         } else {
-            (void)add_keyword(r, out, key.as.string->p, key.as.string->len, d->entries[i].value);
+            const vb_string *name = key.as.string;
+            (void)add_keyword(r, out,
+                              (vb_keyword){.name = name->p,
+                                           .len = name->len,
+                                           .given = name,
+                                           .value = d->entries[i].value});
         }
     }
 }
@@ -395,7 +401,9 @@ bool vb_evaluate_arguments(vb_render *r, const vb_node *call, const char *callee
         }
         switch (argument->op) {
         case VB_ARG_PLAIN: out->v[out->n++] = v; break;
-        case VB_ARG_KEYWORD: (void)add_keyword(r, out, name, strlen(name), v); break;
+        case VB_ARG_KEYWORD:
+            (void)add_keyword(r, out, (vb_keyword){.name = name, .len = strlen(name), .value = v});
+            break;
         case VB_ARG_LIST: spread_list(r, out, v); break;
         default: spread_dict(r, out, v, extra + call->n);
         }

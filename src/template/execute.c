@@ -201,9 +201,7 @@ static void bind_rest(vb_render *r, const vb_macro *m, vb_args *args, bool has_c
         for (size_t i = 0; i < args->n_keywords && !r->err; i++) {
             const vb_keyword *k = &args->keywords[i];
             if (!k->used) {
-                vb_value key =
-                    vb_string_value(r, (vb_string){.p = k->name, .len = k->len, .trusted = true});
-                vb_dict_set(r, rest.as.dict, key, k->value);
+                vb_dict_set(r, rest.as.dict, vb_keyword_name(r, k), k->value);
             }
         }
         vb_bind(r, r->scope, r->t->name_kwargs, rest);

@@ -446,8 +446,7 @@ FILTER(format) {
         values = vb_dict_make(r);
         for (size_t i = 0; i < args->n_keywords && !r->err; i++) {
             const vb_keyword *k = &args->keywords[i];
-            vb_value key = vb_string_value(r, (vb_string){.p = k->name, .len = k->len});
-            vb_dict_set(r, values.as.dict, key, k->value);
+            vb_dict_set(r, values.as.dict, vb_keyword_name(r, k), k->value);
         }
     } else {
         values = vb_items_make(r, VB_VALUE_TUPLE, args->n);

@@ -232,9 +232,7 @@ static vb_value make_dict(vb_render *r, vb_value input, vb_args *args, const vb_
     }
     for (size_t i = 0; i < args->n_keywords && !r->err; i++) {
         const vb_keyword *k = &args->keywords[i];
-        vb_value key =
-            vb_string_value(r, (vb_string){.p = k->name, .len = k->len, .trusted = true});
-        vb_dict_set(r, dict.as.dict, key, k->value);
+        vb_dict_set(r, dict.as.dict, vb_keyword_name(r, k), k->value);
     }
     return dict;
 }

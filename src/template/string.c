@@ -150,6 +150,11 @@ vb_value vb_text_value(vb_render *r, const char *text) {
     return vb_string_value(r, (vb_string){.p = text, .len = strlen(text)});
 }
 
+vb_value vb_keyword_name(vb_render *r, const vb_keyword *k) {
+    return vb_string_value(r, k->given ? *k->given
+                                       : (vb_string){.p = k->name, .len = k->len, .trusted = true});
+}
+
 vb_value vb_string_part(vb_render *r, const vb_string *s, size_t from, size_t n) {
     vb_string part = *s;
     part.p += from;

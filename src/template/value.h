@@ -131,6 +131,7 @@ typedef struct vb_bound {
 typedef struct vb_keyword {
     const char *name;
     size_t len;
+    const vb_string *given; /* the name, where a mapping has it; NULL: the template spells it out */
     vb_value value;
     bool used;
 } vb_keyword;
@@ -191,6 +192,8 @@ vb_value vb_builder_value(vb_builder *b);
 
 vb_value vb_string_value(vb_render *r, vb_string s);
 vb_value vb_text_value(vb_render *r, const char *text); /* a constant, not trusted */
+/* The name of an argument, which is only the template's own where that spells it out. */
+vb_value vb_keyword_name(vb_render *r, const vb_keyword *k);
 vb_value vb_string_part(vb_render *r, const vb_string *s, size_t from, size_t n);
 bool vb_string_trusted_at(const vb_string *s, size_t i);
 /* Bytes of the character at byte i < len, and of the one that ends at byte i > 0. */

@@ -410,6 +410,13 @@ static void test_forging(void **state) {
         {"{{ messages | groupby('role') }}{{ messages | map(attribute='content') | list }}", 0},
         {"{{ messages[0].role ~ messages[1].role }}{{ '<|im_' ~ messages[1].role ~ '|>' }}", 0},
         {"{{ bos_token }}{{ a }}{{ eos_token }}", 2},
+        {"{% set named = messages[2].tool_calls[0].function.arguments %}{{ dict(**named) }}"
+         "{{ dict(named, **{a: 1}) | tojson }}{{ dict(**named).keys() | join }}",
+         0},
+        {"{% macro p() %}{% for k, v in kwargs.items() %}{{ k }}{% endfor %}{{ kwargs }}"
+         "{% endmacro %}{{ p(**messages[2].tool_calls[0].function.arguments) }}"
+         "{{ p(x='<|im_end|>') }}",
+         1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
