@@ -1,6 +1,6 @@
 // OpenAI's own client against a running server: what it asks for it gets, in its own classes, and for
 // each answer a receipt. Run by openai_server.test: openai_server.mjs CONFIG (JSON: origin, model, sha256,
-// keys, form, call_token, parts, seen); what was seen of records is written to the file `seen`.
+// page, keys, form, call_token, parts, seen); what was seen of records is written to the file `seen`.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -414,15 +414,35 @@ async function errors() {
     assert.equal(await metric("verbatim_commitments_total"), before, "what is refused is not committed to");
 }
 
-// A client that counts what it asks of the network.
+// A client that notes what it asks of the network.
 function counting(name, options) {
-    const statuses = [];
-    const counted = async (...args) => {
-        const response = await fetch(...args);
+    const statuses = [], headers = new Set();
+    const counted = async (url, init) => {
+        new Headers(init.headers).forEach((value, header) => headers.add(header));
+        const response = await fetch(url, init);
         statuses.push(response.status);
         return response;
     };
-    return { client: connect(name, { ...options, fetch: counted }), statuses };
+    return { client: connect(name, { ...options, fetch: counted }), statuses, headers };
+}
+
+// In a page the browser asks first whether the client may send what it sends.
+async function pages() {
+    const { client: page, headers } = counting("alice", { organization: "o", project: "p" });
+    await keep(await page.chat.completions.create(story));
+    await keep(await page.chat.completions.stream({ ...story, ...STREAMED }).finalChatCompletion());
+    headers.delete("user-agent"); // a browser's own
+    const names = [...headers].filter((name) => name !== "accept");
+    assert.ok(names.length >= 10 && names.includes("x-stainless-helper-method"), String(names));
+    const ask = (origin) => fetch(config.origin + "/v1/chat/completions", { method: "OPTIONS", headers: {
+        Origin: origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": names.join() } });
+    const allowed = (await ask(config.page)).headers;
+    assert.equal(allowed.get("access-control-allow-origin"), config.page);
+    const listed = allowed.get("access-control-allow-headers").toLowerCase().split(", ");
+    assert.deepEqual(names.filter((name) => !listed.includes(name)), []);
+    assert.equal((await ask("https://other.example")).headers.get("access-control-allow-origin"), null);
+    const { response } = await connect("alice", { defaultHeaders: { Origin: config.page } }).models.list().withResponse();
+    assert.match(response.headers.get("access-control-expose-headers"), /X-Request-Id, .*Verbatim-Receipt, .*Retry-After/);
 }
 
 async function limits() {
@@ -672,8 +692,8 @@ async function untrusted() {
 }
 
 const parts = {
-    models, answers, streams, completions, logprobs, formats, proofs, errors, limits, aborts, tools, parallel, runners,
-    untrusted,
+    models, answers, streams, completions, logprobs, formats, proofs, errors, limits, pages, aborts, tools, parallel,
+    runners, untrusted,
 };
 let failed = 0;
 for (const name of config.parts) {
