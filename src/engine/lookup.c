@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum {
-    GRAMS = VB_LOOKUP_GRAM_MAX - VB_LOOKUP_GRAM_MIN + 1,
+    GRAMS = 5,
     WAYS = 8,        /* entries of a set: a cache line */
     SETS_MAX = 4096, /* for each length of n-gram: 256 KiB */
     /* Occasions without a trial where no row is worth it: doubled by each one in vain. */
@@ -15,6 +15,9 @@ enum {
 /* Of the chance that a draft's next token is drawn: at first, and the weight of the newest try. */
 #define CHANCE_AT_FIRST 0.5
 #define CHANCE_STEP 0.25
+
+/* Of n-grams. What follows a long one is seldom wrong, so that its drafts are long. */
+static const size_t lengths[GRAMS] = {2, 3, 4, 8, 16};
 
 typedef struct entry {
     uint32_t tag; /* part of the n-gram's hash */
@@ -88,12 +91,13 @@ static uint64_t hash_of(const uint32_t *gram, size_t n) {
     return h;
 }
 
-/* Notes that the newest n tokens end here; returns where they ended before, or 0. Of a full set
- * the n-gram that occurred longest ago is forgotten. */
-static uint32_t note(vb_lookup *l, size_t n) {
+/* Notes that the newest n-gram of a length ends here; returns where they ended before, or 0. Of a
+ * full set the n-gram that occurred longest ago is forgotten. */
+static uint32_t note(vb_lookup *l, size_t g) {
+    const size_t n = lengths[g];
     const uint32_t *gram = l->tokens + l->n_tokens - n;
     const uint64_t h = hash_of(gram, n);
-    entry *ways = l->sets[(n - VB_LOOKUP_GRAM_MIN) * l->n_sets + (h & (l->n_sets - 1))].ways;
+    entry *ways = l->sets[g * l->n_sets + (h & (l->n_sets - 1))].ways;
     entry *oldest = &ways[0];
     const uint32_t tag = (uint32_t)(h >> 32);
     uint32_t before = 0;
@@ -114,27 +118,33 @@ void vb_lookup_add(vb_lookup *l, const uint32_t *tokens, size_t n) {
     VB_ASSERT(n <= l->tokens_max - l->n_tokens);
     for (size_t i = 0; i < n; i++) {
         l->tokens[l->n_tokens++] = tokens[i];
-        for (size_t g = 0; g < GRAMS && l->n_tokens >= g + VB_LOOKUP_GRAM_MIN; g++) {
-            l->before[g] = note(l, g + VB_LOOKUP_GRAM_MIN);
+        for (size_t g = 0; g < GRAMS && l->n_tokens >= lengths[g]; g++) {
+            l->before[g] = note(l, g);
         }
     }
     l->n_drafted = 0;
 }
 
-size_t vb_lookup_guess(const vb_lookup *l, size_t n, uint32_t *out) {
+/* The longest n-gram that occurred before: which of the lengths, GRAMS: none did. */
+static size_t longest(const vb_lookup *l) {
     size_t g = GRAMS;
     while (g > 0 && !l->before[g - 1]) {
         g--;
     }
-    if (g == 0) {
+    return g ? g - 1 : GRAMS;
+}
+
+size_t vb_lookup_guess(const vb_lookup *l, size_t n, uint32_t *out) {
+    const size_t g = longest(l);
+    if (g == GRAMS) {
         return 0;
     }
-    const uint32_t *from = l->tokens + l->before[g - 1];
-    const size_t there = l->n_tokens - l->before[g - 1];
+    const uint32_t *from = l->tokens + l->before[g];
+    const size_t there = l->n_tokens - l->before[g];
     for (size_t i = 0; i < n; i++) {
         out[i] = i < there ? from[i] : out[i - there];
     }
-    return g - 1 + VB_LOOKUP_GRAM_MIN;
+    return lengths[g];
 }
 
 /* ---- how much of a draft ---- */
@@ -180,11 +190,10 @@ size_t vb_lookup_draft(vb_lookup *l, size_t n_max, vb_lookup_pass *pass, uint32_
     const size_t room = pass->n_rows < VB_LOOKUP_ROWS_MAX ? VB_LOOKUP_ROWS_MAX - pass->n_rows : 0;
     n_max = n_max < room ? n_max : room;
     l->n_drafted = 0;
-    const size_t gram = n_max ? vb_lookup_guess(l, n_max, out) : 0;
-    if (gram == 0) {
+    if (n_max == 0 || vb_lookup_guess(l, n_max, out) == 0) {
         return 0;
     }
-    l->drafted_by = gram - VB_LOOKUP_GRAM_MIN;
+    l->drafted_by = longest(l);
     record *r = &l->records[l->drafted_by];
     size_t n = best_length(pass, n_max, r->chance);
     if (n == 0 && ++r->waited >= r->wait) {

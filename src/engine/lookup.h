@@ -1,10 +1,10 @@
 /*
  * Prompt lookup: what a sequence may go on with, guessed from what it holds. The tokens that
- * followed the last occurrence of its newest n-gram (the longest of 4, 3 or 2 tokens that occurred
- * before) are a draft. The pass that computes the newest token computes the draft behind it, in the
- * same reading of the weights; each row is then drawn from as if it were alone, and the first token
- * drawn that is not the draft's makes all later rows worthless. So a draft saves time or costs
- * some, and changes no bit of any answer.
+ * followed the last occurrence of its newest n-gram (of 16, 8, 4, 3 or 2 tokens, the longest that
+ * occurred before) are a draft. The pass that computes the newest token computes the draft behind
+ * it, in the same reading of the weights; each row is then drawn from as if it were alone, and the
+ * first token drawn that is not the draft's makes all later rows worthless. So a draft saves time
+ * or costs some, and changes no bit of any answer.
  *
  * What rows cost: a decoding pass is bound by reading the weights, and its rows cost little, until
  * their arithmetic takes longer. vb_lookup_costs has what was measured (docs/performance.md). A
@@ -13,7 +13,7 @@
  * tried now and then.
  *
  * All is pure: the draft depends on the tokens and on how the drafts before fared. A token costs
- * three looks into sets of eight entries; memory is bounded by the tokens announced, and of long
+ * five looks into sets of eight entries; memory is bounded by the tokens announced, and of long
  * sequences the oldest n-grams are forgotten first.
  *
  * Owner: open/close. Thread rule: one thread at a time.
@@ -27,8 +27,6 @@
 #include "base/error.h"
 
 enum {
-    VB_LOOKUP_GRAM_MIN = 2,
-    VB_LOOKUP_GRAM_MAX = 4,
     VB_LOOKUP_DRAFT_MAX = 15, /* tokens of one draft */
     VB_LOOKUP_ROWS_MAX = 16   /* rows of a decoding pass that drafts may fill up to */
 };
