@@ -76,8 +76,12 @@ static json_t *parameters_of(const vb_api_request *q, size_t i, vb_err *err, vb_
 /* A reference inside tool i's parameters, as it reads from the root of the schema for all. */
 static bool point(json_t *schema, size_t i) {
     char to[NAME_BYTES];
-    const char *ref = json_string_value(json_object_get(schema, "$ref"));
+    const json_t *value = json_object_get(schema, "$ref");
+    const char *ref = json_string_value(value);
     int n_to = 0;
+    if (ref && strlen(ref) != json_string_length(value)) {
+        return true; /* what follows its zero byte would be lost */
+    }
     if (ref && strcmp(ref, "#") == 0) {
         n_to = snprintf(to, sizeof to, "#/$defs/%zu", i);
     }

@@ -93,20 +93,20 @@ static vb_err check_size(const json_t *constraint, vb_error *e) {
 }
 
 static vb_err compile(vb_build *b, const json_t *constraint) {
-    const char *type = json_string_value(json_object_get(constraint, "type"));
+    const json_t *type = json_object_get(constraint, "type");
     vb_fields f;
-    if (type && strcmp(type, "json_object") == 0) {
+    if (vb_json_is(type, "json_object")) {
         f = vb_fields_open(constraint, "constraint", object_members, b->e);
         return f.err ? f.err : compile_object(b);
     }
-    if (type && strcmp(type, "json_schema") == 0) {
+    if (vb_json_is(type, "json_schema")) {
         f = vb_fields_open(constraint, "constraint", schema_members, b->e);
         return f.err ? f.err : compile_schema(b, vb_field(&f, "schema"));
     }
-    if (type && strcmp(type, "choice") == 0) {
+    if (vb_json_is(type, "choice")) {
         return compile_choice(b, constraint);
     }
-    return vb_fail(b->e, type ? VB_EUNSUPPORTED : VB_EFORMAT,
+    return vb_fail(b->e, json_is_string(type) ? VB_EUNSUPPORTED : VB_EFORMAT,
                    "constraint.type: expected json_object, json_schema or choice");
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "grammar/build.h"
+#include "json/json.h"
 
 /* What a keyword belongs to. */
 enum {
@@ -160,7 +161,7 @@ static vb_err reference(vb_build *b, uint32_t i, const json_t *value) {
     }
     uint32_t to;
     vb_err err;
-    if (strcmp(text, "#") == 0) {
+    if (vb_json_is(value, "#")) {
         err = vb_build_entry(b, b->root, false, "schema", "", &to);
         return err ? err : vb_build_edge(b, i, to);
     }
@@ -226,8 +227,8 @@ static vb_err combination(vb_build *b, uint32_t i) {
 /* ---- types and values ---- */
 
 static int type_bit(const json_t *name) {
-    for (size_t t = 0; t < sizeof types / sizeof types[0] && json_is_string(name); t++) {
-        if (strcmp(types[t].name, json_string_value(name)) == 0) {
+    for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+        if (vb_json_is(name, types[t].name)) {
             return types[t].bit;
         }
     }

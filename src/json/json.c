@@ -296,6 +296,12 @@ void vb_field_decimal(vb_fields *f, const char *name, uint64_t min, uint64_t max
     *out = d;
 }
 
+bool vb_json_is(const json_t *value, const char *text) {
+    const size_t n = strlen(text);
+    return json_is_string(value) && json_string_length(value) == n &&
+           memcmp(json_string_value(value), text, n) == 0;
+}
+
 bool vb_json_f32(const json_t *value, float *out) {
     if (!json_is_number(value)) {
         return false;

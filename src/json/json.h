@@ -65,6 +65,9 @@ void vb_field_decimal(vb_fields *f, const char *name, uint64_t min, uint64_t max
 void vb_field_f32(vb_fields *f, const char *name, float *out);
 /* The same for a value that is in no object; false, and out untouched, for NULL too. */
 bool vb_json_f32(const json_t *value, float *out);
+/* Whether a value is this string, to its last byte: JSON's strings may have zero bytes inside.
+ * False for NULL too. */
+bool vb_json_is(const json_t *value, const char *text);
 /* A short string without control characters, min .. cap - 1 bytes, zero-terminated in out[cap]. */
 void vb_field_name(vb_fields *f, const char *name, size_t min_bytes, char *out, size_t cap);
 /* The same or null, which gives "". */

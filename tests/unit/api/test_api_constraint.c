@@ -275,6 +275,9 @@ static void errors_name_the_member(void **state) {
         {"{\"type\":[\"object\"]}", P ".type", "unsupported_value"},
         {"{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"other.json\"}}}",
          P ".properties.a.$ref", "unsupported_value"},
+        {"{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/$defs/D\\u0000x\"}},"
+         "\"$defs\":{\"D\":true}}",
+         P ".properties.a.$ref", "unsupported_value"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

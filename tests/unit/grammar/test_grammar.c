@@ -213,6 +213,12 @@ static const refusal refusals[] = {
     {SCHEMA("{\"$ref\":\"#/$defs/a%20b\"}"), VB_EUNSUPPORTED, "schema.$ref: only"},
     {SCHEMA("{\"$ref\":\"#/$defs/a~2\"}"), VB_EUNSUPPORTED, "schema.$ref: only"},
     {SCHEMA("{\"$ref\":\"other.json\"}"), VB_EUNSUPPORTED, "schema.$ref: only"},
+    /* A zero byte ends no word: other readers see what follows it. */
+    {SCHEMA("{\"$ref\":\"#\\u0000\"}"), VB_EUNSUPPORTED, "schema.$ref: only"},
+    {SCHEMA("{\"$defs\":{\"a\":true},\"$ref\":\"#/$defs/a\\u0000b\"}"), VB_EUNSUPPORTED,
+     "schema.$ref: only"},
+    {SCHEMA("{\"type\":\"null\\u0000\"}"), VB_EFORMAT, "schema.type: expected null"},
+    {"{\"type\":\"json_object\\u0000\"}", VB_EUNSUPPORTED, "constraint.type: expected"},
 };
 
 static void refused_by_name(void **state) {
