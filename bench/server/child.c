@@ -1,5 +1,6 @@
 #include "child.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -18,7 +19,8 @@ enum {
     PATH_BYTES = VB_CHILD_FOLDER_BYTES + 32,
     LINE_BYTES = 256,
     SAID_BYTES = 400,
-    OPEN_FOLDERS = 8
+    OPEN_FOLDERS = 8,
+    THREADS_MAX = 1024
 };
 static const uint64_t start_ns = 300ull * 1000000000u, stop_ns = 10ull * 1000000000u;
 
@@ -180,4 +182,34 @@ vb_err vb_child_resident_bytes(const vb_child *c, uint64_t *out, vb_error *e) {
     }
     *out = kilobytes * 1024;
     return VB_OK;
+}
+
+static int compare_falling(const void *a, const void *b) {
+    const unsigned long long x = *(const unsigned long long *)a, y = *(const unsigned long long *)b;
+    return (x < y) - (x > y);
+}
+
+uint64_t vb_child_busiest_ns(const vb_child *c, size_t n_threads) {
+    unsigned long long used[THREADS_MAX];
+    size_t n = 0;
+    uint64_t sum = 0;
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "/proc/%ld/task", (long)c->pid);
+    DIR *tasks = opendir(path);
+    for (struct dirent *d; tasks && n < THREADS_MAX && (d = readdir(tasks));) {
+        snprintf(path, sizeof path, "/proc/%ld/task/%.20s/schedstat", (long)c->pid, d->d_name);
+        FILE *f = d->d_name[0] == '.' ? NULL : fopen(path, "r");
+        if (f) {
+            n += fscanf(f, "%llu", &used[n]) == 1;
+            fclose(f);
+        }
+    }
+    if (tasks) {
+        closedir(tasks);
+    }
+    qsort(used, n, sizeof used[0], compare_falling);
+    for (size_t i = 0; i < n && i < n_threads; i++) {
+        sum += used[i];
+    }
+    return sum;
 }

@@ -34,4 +34,8 @@ void vb_child_stop(vb_child *c);
 /* Resident memory. */
 VB_MUST_CHECK vb_err vb_child_resident_bytes(const vb_child *c, uint64_t *out, vb_error *e);
 
+/* Processor time of the n_threads that have used most since they began: those that compute passes.
+ * 0 when it can not be read. */
+uint64_t vb_child_busiest_ns(const vb_child *c, size_t n_threads);
+
 #endif

@@ -178,7 +178,7 @@ static vb_err run_active(const vb_bench_options *o, const vb_child *server, vb_f
     const vb_load_options load = {.workload = &o->workload, .port = server->port};
     vb_err err = VB_OK;
     for (size_t i = 0; i < o->n_repeat && !err; i++) {
-        vb_meter_begin(&m, ACTIVE, o->seconds, ACTIVE, server->cpu);
+        vb_meter_begin(&m, ACTIVE, o->seconds, ACTIVE, server, (size_t)o->workload.n_threads);
         err = vb_load_run(&load, &m, e);
         const vb_figures f = vb_figures_take(&m);
         if (f.tokens_per_s > best->tokens_per_s) {

@@ -103,7 +103,7 @@ static vb_err take_status(vb_http *h, const char *line, vb_error *e) {
     return VB_OK;
 }
 
-/* digits of base 10 or 16 and nothing else (a chunk's extension apart) */
+/* Digits of base 10 or 16, and nothing else: a chunk has no extension here. */
 static vb_err take_number(const char *text, unsigned base, uint64_t *out, vb_error *e) {
     const char *digits = "0123456789abcdef", *at;
     uint64_t n = 0;

@@ -7,13 +7,7 @@
 #include "model/kv_pool.h"
 #include "results.h"
 
-enum {
-    CTX_TOKENS_MAX = 1024,
-    SPARE_PAGES = 8,
-    SLOW_BESIDE = 8,
-    ANSWERS_PER_STREAM = 2, /* in the window, at least */
-    NUMBER_BYTES = 24
-};
+enum { CTX_TOKENS_MAX = 1024, SPARE_PAGES = 8, SLOW_BESIDE = 8, NUMBER_BYTES = 24 };
 #define MEGABYTE ((uint64_t)1 << 20)
 
 const size_t vb_level_streams[VB_LEVELS] = {1, 4, 16, 64};
@@ -59,13 +53,13 @@ static vb_err run_level(const vb_bench_options *o, const vb_capacity *c, const v
     const size_t n = vb_level_streams[level];
     const vb_load_options load = {.workload = &o->workload, .port = server->port};
     vb_bench_progress(o, "the engine alone: %zu streams", n);
-    vb_meter_begin(&m, n, o->seconds, ANSWERS_PER_STREAM * n, CLOCK_PROCESS_CPUTIME_ID);
+    vb_meter_begin(&m, n, o->seconds, n, NULL, (size_t)o->workload.n_threads);
     vb_err err = vb_engine_run(&o->workload, c, &m, e);
     vb_figures f = vb_figures_take(&m);
     if (!err) {
         keep_faster(&out->engine[level], &f);
         vb_bench_progress(o, "the server: %zu streams", n);
-        vb_meter_begin(&m, n, o->seconds, ANSWERS_PER_STREAM * n, server->cpu);
+        vb_meter_begin(&m, n, o->seconds, n, server, (size_t)o->workload.n_threads);
         err = vb_load_run(&load, &m, e);
         f = vb_figures_take(&m);
         keep_faster(&out->server[level], &f);
@@ -112,7 +106,8 @@ vb_err vb_bench_slow(const vb_bench_options *o, vb_slow_result *out, vb_error *e
         load.other_is_slow = i % 2;
         vb_bench_progress(o, "%d readers beside one that %s", SLOW_BESIDE,
                           load.other_is_slow ? "hardly reads" : "reads");
-        vb_meter_begin(&m, SLOW_BESIDE, o->seconds, ANSWERS_PER_STREAM * SLOW_BESIDE, server.cpu);
+        vb_meter_begin(&m, SLOW_BESIDE, o->seconds, SLOW_BESIDE, &server,
+                       (size_t)o->workload.n_threads);
         err = vb_load_run(&load, &m, e);
         const vb_figures f = vb_figures_take(&m);
         if (!best->between_ms.p95 || f.between_ms.p95 < best->between_ms.p95) {

@@ -123,6 +123,10 @@ static vb_err next(stream *s, vb_error *e) {
 
 static vb_err serve_stream(stream *s, size_t max_bytes, vb_error *e) {
     const vb_err err = vb_http_go_on(&s->http, max_bytes, e);
+    if (err == VB_EIO && s->is_other) {
+        vb_http_close(&s->http); /* cut off, as a slow reader may be: it waits for its next turn */
+        return VB_OK;
+    }
     return !err && vb_http_is_done(&s->http) ? next(s, e) : err;
 }
 
@@ -134,7 +138,7 @@ static vb_err serve_other(stream *s, vb_error *e) {
         vb_http_close(&s->http);
         return connect_stream(s, e);
     }
-    if (s->is_slow && now >= s->next_read_ns) {
+    if (s->is_slow && now >= s->next_read_ns && !vb_http_is_done(&s->http)) {
         s->next_read_ns = now + SLOW_MS * 1000000ull;
         return serve_stream(s, SLOW_BYTES, e);
     }

@@ -14,13 +14,14 @@ static uint64_t cpu_ns(clockid_t clock) {
 }
 
 void vb_meter_begin(vb_meter *m, size_t n_streams, double seconds, size_t answers_wanted,
-                    clockid_t cpu) {
+                    const vb_child *server, size_t n_threads) {
     VB_ASSERT(n_streams >= 1 && n_streams <= VB_METER_STREAMS_MAX);
     memset(m, 0, sizeof *m);
     m->n_streams = n_streams;
     m->seconds = seconds;
     m->answers_wanted = answers_wanted;
-    m->cpu = cpu;
+    m->server = server;
+    m->n_threads = n_threads;
 }
 
 void vb_meter_free(vb_meter *m) {
@@ -69,6 +70,15 @@ void vb_meter_event(vb_meter *m, size_t stream) {
     s->last_ns = now;
 }
 
+/* What has been used so far, less what is in m: twice, at both ends of the window. */
+static void take_cpu(vb_meter *m) {
+    m->cpu_ns = cpu_ns(m->server ? m->server->cpu : CLOCK_PROCESS_CPUTIME_ID) - m->cpu_ns;
+    m->own_ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - m->own_ns;
+    if (m->server) {
+        m->passes_ns = vb_child_busiest_ns(m->server, m->n_threads) - m->passes_ns;
+    }
+}
+
 static void open_window(vb_meter *m, uint64_t now) {
     for (size_t i = 0; i < m->n_streams; i++) {
         if (!m->streams[i].n_answers) {
@@ -76,8 +86,7 @@ static void open_window(vb_meter *m, uint64_t now) {
         }
     }
     m->open_ns = now;
-    m->cpu_ns = cpu_ns(m->cpu);
-    m->own_cpu_ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+    take_cpu(m);
 }
 
 void vb_meter_answer(vb_meter *m, size_t stream, size_t n_tokens) {
@@ -92,8 +101,7 @@ void vb_meter_answer(vb_meter *m, size_t stream, size_t n_tokens) {
         m->n_answers++;
         if (m->n_answers >= m->answers_wanted && (double)(now - m->open_ns) >= 1e9 * m->seconds) {
             m->close_ns = now;
-            m->cpu_ns = cpu_ns(m->cpu) - m->cpu_ns;
-            m->own_cpu_ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - m->own_cpu_ns;
+            take_cpu(m);
         }
     }
 }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "base/error.h"
+#include "child.h"
 
 enum { VB_METER_STREAMS_MAX = 64 };
 
@@ -29,11 +29,14 @@ typedef struct vb_meter_stream {
 
 typedef struct vb_meter {
     size_t n_streams;
-    double seconds;        /* the window's least length */
-    size_t answers_wanted; /* in the window */
-    clockid_t cpu;         /* of the process that is measured */
+    double seconds;         /* the window's least length */
+    size_t answers_wanted;  /* in the window */
+    const vb_child *server; /* NULL: this process is measured */
+    size_t n_threads;       /* of a pass */
     uint64_t open_ns, close_ns;
-    uint64_t cpu_ns, own_cpu_ns;     /* in the window: of that process, of this thread */
+    /* Processor time in the window: of what is measured, of its threads that compute passes (a
+     * server's only), and of this thread. */
+    uint64_t cpu_ns, passes_ns, own_ns;
     uint64_t n_events;               /* in the window */
     size_t n_answers;                /* in the window */
     uint64_t all_events, all_tokens; /* of all answers that have ended */
@@ -47,8 +50,9 @@ typedef struct vb_quantiles {
     double p50, p95, p99;
 } vb_quantiles;
 
+/* server: borrowed until the meter is over; NULL: this process is measured. */
 void vb_meter_begin(vb_meter *m, size_t n_streams, double seconds, size_t answers_wanted,
-                    clockid_t cpu);
+                    const vb_child *server, size_t n_threads);
 void vb_meter_free(vb_meter *m);
 
 void vb_meter_request(vb_meter *m, size_t stream);

@@ -14,7 +14,8 @@ extern const size_t vb_level_streams[VB_LEVELS];
 /* One run, of the server or of the engine alone. */
 typedef struct vb_figures {
     double tokens_per_s, cpu_us_per_token;
-    double client_cpu_us_per_token; /* of the server only */
+    /* Of the server only: of that, outside of the threads that compute passes; the client's own. */
+    double outside_us_per_token, client_cpu_us_per_token;
     double tokens_per_event;
     size_t n_answers;
     vb_quantiles first_ms, between_ms;
