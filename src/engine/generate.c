@@ -152,8 +152,8 @@ static vb_err decode(run *r) {
     if (err) {
         return err;
     }
-    if (n_drafted && r->n_rows > 1) {
-        vb_lookup_learn(r->lookup, r->n_true - 1);
+    if (n_drafted) {
+        vb_lookup_learn(r->lookup, r->n_true - 1); /* of one that was left out nothing is true */
     }
     vb_session_truncate(o->session, length + r->n_drawn);
     r->stats->decode_passes++;

@@ -232,6 +232,14 @@ static vb_err on_logits(void *user, size_t item, size_t index, const float *logi
     return VB_OK;
 }
 
+/* Its rows may be why a pass failed. */
+static void give_up_draft(vb_sequence *q) {
+    if (q->n_rows > 1) {
+        vb_lookup_learn(q->lookup, 0);
+    }
+    q->n_rows = q->n_true = 1;
+}
+
 /* The pass, and where it fails one for each item. */
 static void run_passes(vb_scheduler *s, size_t n) {
     pass all = {s, 0};
@@ -243,8 +251,8 @@ static void run_passes(vb_scheduler *s, size_t n) {
         vb_sequence *q = s->parts[i].sequence;
         pass one = {s, i};
         if (!s->parts[i].is_prompt) {
+            give_up_draft(q);
             s->items[i].n_tokens = q->n_drawn ? q->n_drawn : 1;
-            q->n_rows = q->n_true = s->items[i].n_tokens;
         }
         vb_err err = vb_forward(s->o.model, s->workspace, &s->items[i], 1, on_logits, &one, &error);
         if (err) {
