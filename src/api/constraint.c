@@ -36,10 +36,9 @@ static size_t named_tool(const vb_api_request *q) {
 
 /* ---- parameters of functions ---- */
 
-/* Whether the schema says by itself of which values it is. */
+/* Whether the schema says its type, or leaves that to others, beside which it can say none. */
 static bool says_its_type(const json_t *schema) {
-    static const char *const names[] = {"type",  "$ref", "anyOf", "oneOf",
-                                        "allOf", "enum", "const", NULL};
+    static const char *const names[] = {"type", "$ref", "anyOf", "oneOf", "allOf", NULL};
     size_t i = 0;
     while (names[i] && !json_object_get(schema, names[i])) {
         i++;

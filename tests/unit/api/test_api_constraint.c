@@ -291,6 +291,10 @@ static void errors_name_the_member(void **state) {
                  tools[i / 2].parameters, i % 2 ? "\"tool_choice\":\"required\"" : CHOICE("f"));
         refuses(VB_TOOL_FORM_LLAMA3, members, tools[i / 2].param, tools[i / 2].code);
     }
+    /* Values of which none is an object, and so none the arguments of a call. */
+    refuses(VB_TOOL_FORM_HERMES,
+            "\"tools\":[" TOOL("f", ",\"parameters\":{\"enum\":[1,\"a\"]}") "]," CHOICE("f"),
+            "tools[0].function.parameters", "invalid_value");
 }
 
 /* A receipt holds constraints that are nested 30 deep; the properties of a tool that is required
