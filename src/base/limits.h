@@ -100,7 +100,7 @@
 #define VB_GRAMMAR_COUNT_MAX 65536u            /* minItems, maxLength and the like */
 #define VB_GRAMMAR_DIGITS_MAX 18u              /* of a number's whole part, and of its fraction */
 #define VB_GRAMMAR_EXPONENT_DIGITS_MAX 2u
-#define VB_GRAMMAR_INDENT_MAX 128u   /* spaces after a line feed: four for each level */
+#define VB_GRAMMAR_INDENT_MAX 4u     /* spaces after a line feed, for each level */
 #define VB_GRAMMAR_CHOICES_MAX 1024u /* texts of a choice */
 #define VB_GRAMMAR_CHOICE_BYTES_MAX 4096u
 #define VB_GRAMMAR_TOKEN_BYTES_MAX 1024u /* longer tokens are never allowed */

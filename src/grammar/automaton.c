@@ -180,21 +180,22 @@ static bool begin_value(const vb_grammar *g, uint32_t node, uint8_t byte, vb_ite
 
 /* ---- objects, arrays, the root ---- */
 
-/* White space: nothing, one space, or a line feed and some spaces. */
-static bool next_in_gap(vb_item *it, uint8_t byte) {
+/* White space: nothing, one space, or a line feed and as many spaces as an indent has here. */
+static bool next_in_gap(vb_item *it, uint8_t byte, uint32_t level) {
     if (byte == '\n' && it->gap == GAP_NONE) {
         it->gap = GAP_LINE;
         return true;
     }
-    if (byte != ' ' || it->gap == GAP_SPACE || it->gap == GAP_LINE + VB_GRAMMAR_INDENT_MAX) {
+    if (byte != ' ' || it->gap == GAP_SPACE ||
+        it->gap == GAP_LINE + VB_GRAMMAR_INDENT_MAX * level) {
         return false;
     }
     it->gap = it->gap == GAP_NONE ? GAP_SPACE : (uint8_t)(it->gap + 1);
     return true;
 }
 
-static outcome in_gap(vb_item *it, uint8_t byte) {
-    return next_in_gap(it, byte) ? KEPT : REFUSED;
+static outcome in_gap(vb_item *it, uint8_t byte, uint32_t level) {
+    return next_in_gap(it, byte, level) ? KEPT : REFUSED;
 }
 
 static outcome go(vb_item *it, vb_phase phase) {
@@ -283,10 +284,10 @@ static outcome next_in_object(const vb_grammar *g, vb_item *it, uint8_t byte, ui
         if (byte == '}') {
             return it->phase == VB_PHASE_OPEN && may_close_object(g, it) ? CLOSED : REFUSED;
         }
-        return in_gap(it, byte);
+        return in_gap(it, byte, level);
     case VB_PHASE_KEY: return next_in_key(g, it, byte, level);
     case VB_PHASE_COLON: return byte == ':' ? go(it, VB_PHASE_VALUE) : REFUSED;
-    case VB_PHASE_VALUE: return next_in_gap(it, byte) ? KEPT : OPENED;
+    case VB_PHASE_VALUE: return next_in_gap(it, byte, level) ? KEPT : OPENED;
     case VB_PHASE_AFTER:
         if (byte == ',' && it->gap == GAP_NONE) {
             return may_have_key(g, it, level) ? go(it, VB_PHASE_NEXT) : REFUSED;
@@ -294,7 +295,7 @@ static outcome next_in_object(const vb_grammar *g, vb_item *it, uint8_t byte, ui
         if (!may_close_object(g, it)) {
             return REFUSED;
         }
-        return byte == '}' ? CLOSED : in_gap(it, byte);
+        return byte == '}' ? CLOSED : in_gap(it, byte, level);
     default: return REFUSED;
     }
 }
@@ -323,7 +324,7 @@ static outcome next_in_array(const vb_grammar *g, vb_item *it, uint8_t byte, uin
             return may_close ? CLOSED : REFUSED;
         }
         /* fall through */
-    case VB_PHASE_NEXT: return next_in_gap(it, byte) ? KEPT : OPENED;
+    case VB_PHASE_NEXT: return next_in_gap(it, byte, level) ? KEPT : OPENED;
     case VB_PHASE_AFTER:
         if (byte == ',' && it->gap == GAP_NONE) {
             return slot_fits(g, next_slot(g, it), level) ? go(it, VB_PHASE_NEXT) : REFUSED;
@@ -331,7 +332,7 @@ static outcome next_in_array(const vb_grammar *g, vb_item *it, uint8_t byte, uin
         if (!may_close) {
             return REFUSED;
         }
-        return byte == ']' ? CLOSED : in_gap(it, byte);
+        return byte == ']' ? CLOSED : in_gap(it, byte, level);
     default: return REFUSED;
     }
 }
@@ -342,7 +343,7 @@ static outcome next_in_container(const vb_grammar *g, vb_item *it, uint8_t byte,
         if (it->phase != VB_PHASE_OPEN) {
             return REFUSED;
         }
-        return g->gaps && next_in_gap(it, byte) ? KEPT : OPENED;
+        return g->gaps && next_in_gap(it, byte, level) ? KEPT : OPENED;
     case VB_NODE_OBJECT: return next_in_object(g, it, byte, level);
     case VB_NODE_ARRAY: return next_in_array(g, it, byte, level);
     default: return REFUSED;

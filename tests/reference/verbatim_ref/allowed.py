@@ -68,7 +68,7 @@ _ESCAPE = (frozenset(b"\\"), Any((
     (_U, _D, _span(0x30, 0x37), _HEX, _HEX),
     (_U, _D, frozenset(b"89abAB"), _HEX, _HEX, *_LOW))))
 _CHARACTER = Any((_PLAIN, _ESCAPE, *_WIDE))
-_GAP = Any(((), _row(b" "), (*_row(b"\n"), Repeat(_row(b" "), 0, INDENT))))
+_GAPS = [Any(((), _row(b" "), (*_row(b"\n"), Repeat(_row(b" "), 0, INDENT * depth)))) for depth in range(DEPTH + 1)]
 _DIGIT = _span(0x30, 0x39)
 _WHOLE = (_maybe(*_row(b"-")), Any((_row(b"0"), (_DIGIT - {0x30}, Repeat((_DIGIT,), 0, 17)))))
 _NUMBER = (*_WHOLE, _maybe(*_row(b"."), Repeat((_DIGIT,), 1, 18)),
@@ -128,8 +128,8 @@ class Members(NamedTuple):
 
     def ways(self):
         if self.of.required <= self.done:
-            yield (*(() if self.first else (_GAP,)), *_row(b"}"))
-        comma = () if self.first else (*_row(b","), _GAP)
+            yield (*(() if self.first else (_GAPS[self.depth],)), *_row(b"}"))
+        comma = () if self.first else (*_row(b","), _GAPS[self.depth])
         for name, kind in self.of.listed.items():
             if name not in self.done and kind.possible(self.depth):
                 yield (*comma, *_row(name), *self._after(kind, self.done | {name}))
@@ -137,7 +137,7 @@ class Members(NamedTuple):
             yield (*comma, *_row(b'"'), FreeName(self.of.taken), *self._after(self.of.other, self.done))
 
     def _after(self, kind, done):
-        return (*_row(b":"), _GAP, Value(kind, self.depth), Members(self.of, done, self.depth, False))
+        return (*_row(b":"), _GAPS[self.depth], Value(kind, self.depth), Members(self.of, done, self.depth, False))
 
 
 class Elements(NamedTuple):
@@ -149,10 +149,10 @@ class Elements(NamedTuple):
 
     def ways(self):
         if self.n >= self.of.least:
-            yield (*(() if self.n == 0 else (_GAP,)), *_row(b"]"))
+            yield (*(() if self.n == 0 else (_GAPS[self.depth],)), *_row(b"]"))
         kind = self.of.element(self.n)
         if kind is not None and kind.possible(self.depth):
-            comma = () if self.n == 0 else (*_row(b","), _GAP)
+            comma = () if self.n == 0 else (*_row(b","), _GAPS[self.depth])
             yield (*comma, Value(kind, self.depth), Elements(self.of, self.n + 1, self.depth))
 
 
@@ -181,7 +181,7 @@ class Object:
         return depth < DEPTH and all(self.listed[name].possible(depth + 1) for name in self.required)
 
     def ways(self, depth):
-        yield (*_row(b"{"), _GAP, Members(self, frozenset(), depth + 1, True))
+        yield (*_row(b"{"), _GAPS[depth + 1], Members(self, frozenset(), depth + 1, True))
 
 
 class Array:
@@ -200,7 +200,7 @@ class Array:
         return all(kind is not None and kind.possible(depth + 1) for kind in needed)
 
     def ways(self, depth):
-        yield (*_row(b"["), _GAP, Elements(self, 0, depth + 1))
+        yield (*_row(b"["), _GAPS[depth + 1], Elements(self, 0, depth + 1))
 
 
 def _literal(value):
@@ -347,7 +347,7 @@ def begin(constraint):
         kind = Schemas(schema).of(schema)
         if not kind.possible(0):
             raise Unsatisfiable(f"no text satisfies {schema}")
-        rows = [(_GAP, Value(kind, 0))]
+        rows = [(_GAPS[0], Value(kind, 0))]
     stacks = set()
     _expand((Any(tuple(rows)), ACCEPTED), stacks)
     return State(stacks)

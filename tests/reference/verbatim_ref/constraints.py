@@ -6,8 +6,8 @@ import re
 
 from . import jcs
 
-DEPTH, INDENT = 32, 128
-_GAP = re.compile(r"\n {0,%d}| ?" % INDENT)
+DEPTH, INDENT = 32, 4
+_GAPS = [re.compile(r"\n {0,%d}| ?" % (INDENT * depth)) for depth in range(DEPTH + 1)]
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
 _LOW = r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _CHARACTER = re.compile(
@@ -60,7 +60,7 @@ class Reader:
             raise Bad()
         items = []
         self.at += 1
-        self.take(_GAP)
+        self.take(_GAPS[depth + 1])
         if self.peek() == end and not items:
             self.at += 1
             return items
@@ -69,15 +69,15 @@ class Reader:
             if self.peek() != ",":
                 break
             self.at += 1
-            self.take(_GAP)
-        self.take(_GAP)
+            self.take(_GAPS[depth + 1])
+        self.take(_GAPS[depth + 1])
         self.next(end)
         return items
 
     def member(self, depth):
         name = self.string().text
         self.next(":")
-        self.take(_GAP)
+        self.take(_GAPS[depth])
         return name, self.value(depth)
 
     def value(self, depth):
@@ -130,8 +130,9 @@ class Schema:
 
     def accepts(self, node, schema, seen=()):
         """seen: the schemas that this one stands for."""
-        if isinstance(schema, bool):
-            return schema
+        if schema is False:
+            return False
+        schema = {} if schema is True else schema
         if id(schema) in seen:
             return False
         seen = (*seen, id(schema))
@@ -204,7 +205,7 @@ def accepts(constraint, text):
     schema = {"type": "object"} if constraint["type"] == "json_object" else constraint["schema"]
     try:
         reader = Reader(text.decode())
-        reader.take(_GAP)
+        reader.take(_GAPS[0])
         node = reader.value(0)
     except (Bad, UnicodeDecodeError):
         return False

@@ -113,7 +113,7 @@ MUTANTS = [
     ("sampling", "sampling.py", "(i for i in range(len(w)) if w[i] > 0)", "range(len(w))"),
     ("sampling", "sampling.py", "key = (begin + len(s), begin, which)",
      "key = (begin, begin + len(s), which)"),
-    ("constraints", "allowed.py", "Repeat(_row(b\" \"), 0, INDENT)", "Repeat(_row(b\" \"), 0, INDENT + 1)"),
+    ("constraints", "allowed.py", "0, INDENT * depth)", "0, INDENT * depth + 1)"),
     ("constraints", "allowed.py", "if self.so_far not in self.taken:", "if True:"),
     ("constraints", "allowed.py", "return depth < DEPTH and all", "return all"),
     ("constraints", "allowed.py", "if depth >= DEPTH or self.least", "if self.least"),
