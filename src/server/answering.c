@@ -8,6 +8,8 @@
 #include "receipt/records.h"
 #include "server/log.h"
 
+enum { NS_PER_MS = 1000000 };
+
 static void settle(vb_job *job);
 
 static void free_answering(vb_answering *a) {
@@ -396,6 +398,15 @@ static bool fall_back(vb_answering *a) {
     return true;
 }
 
+/* OpenAI's clients ask again by themselves after a 503: it would be a new answer, with all of the
+ * time that this one had. */
+static void forbid_retry_when_late(vb_answering *a) {
+    const uint64_t ms = (vb_clock_ns() - a->start_ns) / NS_PER_MS;
+    if (!a->streaming && a->q.deadline_ms && ms >= a->q.deadline_ms) {
+        vb_exchange_set_header(a->x, "X-Should-Retry", "false");
+    }
+}
+
 static void show_failure(vb_answering *a) {
     vb_api_error shown;
     if (atomic_load(&a->gone)) {
@@ -409,6 +420,7 @@ static void show_failure(vb_answering *a) {
                     "record",
                     (unsigned long long)a->r.request.sequence);
     } else if (a->err == VB_ECANCELLED) {
+        forbid_retry_when_late(a);
         vb_api_fail(&shown, a->err, 503, "cancelled", NULL, "%s", a->error.msg);
     } else {
         vb_log_request(VB_LOG_ERROR, "answer", vb_exchange_request_id(a->x), "%s", a->error.msg);

@@ -341,7 +341,7 @@ static bool add_headers(const vb_exchange *x, struct MHD_Response *r) {
               MHD_add_response_header(r, MHD_HTTP_HEADER_VARY, "Origin") &&
               MHD_add_response_header(r, "Access-Control-Expose-Headers",
                                       "X-Request-Id, Verbatim-Commitment, Verbatim-Receipt, "
-                                      "Retry-After");
+                                      "Retry-After, X-Should-Retry");
     }
     for (size_t i = 0; i < x->n_headers; i++) {
         ok &= MHD_add_response_header(r, x->headers[i].name, x->headers[i].value) == MHD_YES;

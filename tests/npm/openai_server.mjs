@@ -442,7 +442,7 @@ async function pages() {
     assert.deepEqual(names.filter((name) => !listed.includes(name)), []);
     assert.equal((await ask("https://other.example")).headers.get("access-control-allow-origin"), null);
     const { response } = await connect("alice", { defaultHeaders: { Origin: config.page } }).models.list().withResponse();
-    assert.match(response.headers.get("access-control-expose-headers"), /X-Request-Id, .*Verbatim-Receipt, .*Retry-After/);
+    assert.match(response.headers.get("access-control-expose-headers"), /X-Request-Id, .*Verbatim-Receipt, Retry-After, X-Should-Retry/);
 }
 
 async function limits() {
@@ -546,12 +546,14 @@ async function expire() {
     });
     await keepAbort(chunks[0].verbatim.receipt_id);
     let id;
-    await assert.rejects(chats.create(late), (e) => {
+    const retrying = counting("alice", { maxRetries: 2 });
+    await assert.rejects(retrying.client.chat.completions.create(late), (e) => {
         assert.ok(e instanceof OpenAI.InternalServerError, String(e));
         assert.deepEqual([e.status, e.code, e.type], [503, "cancelled", "server_error"]);
         id = e.headers.get("verbatim-receipt");
         return true;
     });
+    assert.deepEqual(retrying.statuses, [503], "past its deadline a request is not made again");
     await keepAbort(id);
 }
 
