@@ -87,14 +87,17 @@ static void put_back(vb_unsettled *u, commitment *c) {
 
 size_t vb_unsettled_retry(vb_unsettled *u, vb_store *store, size_t *settled) {
     size_t n = 0;
-    for (commitment *c; (c = take(u)); n++) {
-        if (vb_store_abort(store, &c->r, c->reason, NULL)) {
+    for (commitment *c; (c = take(u));) {
+        const vb_err err = vb_store_abort(store, &c->r, c->reason, NULL);
+        if (err && err != VB_EINVAL) {
             put_back(u, c);
             break;
         }
-        if (settled) {
+        /* VB_EINVAL: it is not open any more; were it kept, none after it would have its turn. */
+        if (settled && !err) {
             settled[c->reason]++;
         }
+        n += !err;
         free_commitment(c);
         pthread_mutex_lock(&u->lock);
         u->n--;
