@@ -3,10 +3,11 @@
  * kernel. The model is given a table whose functions are the tier's with a stopwatch around
  * each, so that what is left over is the engine's own work between kernels.
  *
- *   bench_model [--tier NAME] [--prompt N] [--decode N] FILE
+ *   bench_model [--tier NAME] [--prompt N] [--decode N] [--repeat N] FILE
  *
- * Times are the thread's own processor time, so that other work on the machine disturbs little;
- * ceilings are measured before and after, and the higher counts. On more threads: bench/report.
+ * Times are the thread's own processor time, so that other work on the machine disturbs little,
+ * and each phase's is the best of its repetitions; ceilings are measured with each of them, and
+ * the highest counts. On more threads: bench/report.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,28 +159,40 @@ static void measure_ceilings(ceilings *c) {
 
 /* ---- phases ---- */
 
+/* The best repetition of a phase, its total and what each kernel took of it. */
+typedef struct phase {
+    double total;
+    double spent[PARTS];
+} phase;
+
 static double begin(void) {
     memset(spent, 0, sizeof spent);
     return seconds();
 }
 
-/* A phase's total, then every part of at least one part in a thousand. */
-static double end(const char *phase, double start, size_t tokens) {
+static void end(phase *best, double start) {
     const double total = seconds() - start;
-    double rest = total;
-    printf("%-8s %8.2f s", phase, total);
+    if (best->total == 0 || total < best->total) {
+        best->total = total;
+        memcpy(best->spent, spent, sizeof spent);
+    }
+}
+
+/* A phase's total, then every part of at least one part in a thousand. */
+static void print_phase(const char *name, const phase *p, size_t tokens) {
+    double rest = p->total;
+    printf("%-8s %8.2f s", name, p->total);
     if (tokens) {
-        printf(", %8.2f tokens/s", (double)tokens / total);
+        printf(", %8.2f tokens/s", (double)tokens / p->total);
     }
     printf(":");
     for (int i = 0; i < PARTS; i++) {
-        rest -= spent[i];
-        if (spent[i] > 0.001 * total) {
-            printf(" %s %.1f %%,", part_names[i], 100 * spent[i] / total);
+        rest -= p->spent[i];
+        if (p->spent[i] > 0.001 * p->total) {
+            printf(" %s %.1f %%,", part_names[i], 100 * p->spent[i] / p->total);
         }
     }
-    printf(" between kernels %.1f %%\n", 100 * rest / total);
-    return total;
+    printf(" between kernels %.1f %%\n", 100 * rest / p->total);
 }
 
 static vb_err ignore(void *user, size_t item, size_t index, const float *logits) {
@@ -216,44 +229,66 @@ static double layer_macs(const vb_model_config *c) {
     return (double)c->n_layers * (2 * e * q + 2 * e * kv + 3 * e * (double)c->n_ff);
 }
 
-static vb_err phases(const vb_model *m, vb_workspace *w, vb_session *s, size_t prompt,
-                     size_t decode, ceilings *c, vb_error *e) {
-    const vb_model_config *config = vb_model_get_config(m);
-    const bool is_float = config->file_type[0] == 'F' || config->file_type[0] == 'B';
-    vb_err err = forward(m, w, s, 0, prompt < 32 ? prompt : 32, false, e); /* warms pages up */
-    vb_session_truncate(s, 0);
-    measure_ceilings(c);
+typedef struct phases {
+    phase prefill, decode, replay;
+} phases;
+
+/* One repetition of every phase on an empty session. */
+static vb_err repetition(const vb_model *m, vb_workspace *w, vb_session *s, size_t prompt,
+                         size_t decode, phases *p, vb_error *e) {
     double start = begin();
-    err = err ? err : forward(m, w, s, 0, prompt, false, e);
-    const double prefill_s = end("prefill", start, prompt);
+    vb_err err = forward(m, w, s, 0, prompt, false, e);
+    end(&p->prefill, start);
     start = begin();
     for (size_t i = 0; i < decode && !err; i++) {
         err = forward(m, w, s, prompt + i, 1, false, e);
     }
-    const double decode_s = end("decode", start, decode);
+    end(&p->decode, start);
     vb_session_truncate(s, 0);
     start = begin();
     err = err ? err : forward(m, w, s, 0, prompt, true, e);
-    const double replay_s = end("replay", start, prompt);
-    measure_ceilings(c);
-    if (err) {
-        return err;
-    }
-    const double macs = layer_macs(config) * (double)prompt / prefill_s;
-    const double bytes = (double)vb_model_decode_bytes(m) * (double)decode / decode_s;
+    end(&p->replay, start);
+    vb_session_truncate(s, 0);
+    return err;
+}
+
+static void report(const vb_model *m, const phases *p, const ceilings *c, size_t prompt,
+                   size_t decode) {
+    const vb_model_config *config = vb_model_get_config(m);
+    const bool is_float = config->file_type[0] == 'F' || config->file_type[0] == 'B';
+    const double macs = layer_macs(config) * (double)prompt / p->prefill.total;
+    const double bytes = (double)vb_model_decode_bytes(m) * (double)decode / p->decode.total;
+    const double ceiling = is_float ? c->f32 : c->int8;
+    print_phase("prefill", &p->prefill, prompt);
+    print_phase("decode", &p->decode, decode);
+    print_phase("replay", &p->replay, prompt);
     printf("ceilings: reads %.2f GB/s, int8 %.1f and f32 %.1f G multiply-adds/s\n", c->read * 1e-9,
            c->int8 * 1e-9, c->f32 * 1e-9);
-    const double ceiling = is_float ? c->f32 : c->int8;
     printf("prefill: %.1f G multiply-adds/s in products, %.0f %% of %s\n", macs * 1e-9,
            ceiling > 0 ? 100 * macs / ceiling : 0, is_float ? "f32" : "int8");
     printf("decode: %.2f GB/s of weights, %.0f %% of what the machine reads\n", bytes * 1e-9,
            100 * bytes / c->read);
-    printf("replay: %.2f of prefill's rate, %.1f x decode's\n", prefill_s / replay_s,
-           decode_s / (double)decode * (double)prompt / replay_s);
-    return VB_OK;
+    printf("replay: %.2f of prefill's rate, %.1f x decode's\n", p->prefill.total / p->replay.total,
+           p->decode.total / (double)decode * (double)prompt / p->replay.total);
 }
 
-static vb_err run(const char *path, size_t prompt, size_t decode, vb_error *e) {
+static vb_err measure(const vb_model *m, vb_workspace *w, vb_session *s, size_t prompt,
+                      size_t decode, size_t repeat, ceilings *c, vb_error *e) {
+    phases p = {0};
+    vb_err err = forward(m, w, s, 0, prompt < 32 ? prompt : 32, false, e); /* warms pages up */
+    vb_session_truncate(s, 0);
+    for (size_t i = 0; i < repeat && !err; i++) {
+        measure_ceilings(c);
+        err = repetition(m, w, s, prompt, decode, &p, e);
+    }
+    measure_ceilings(c);
+    if (!err) {
+        report(m, &p, c, prompt, decode);
+    }
+    return err;
+}
+
+static vb_err run(const char *path, size_t prompt, size_t decode, size_t repeat, vb_error *e) {
     vb_gguf *g = NULL;
     vb_model *m = NULL;
     vb_session *s = NULL;
@@ -265,12 +300,14 @@ static vb_err run(const char *path, size_t prompt, size_t decode, vb_error *e) {
     vb_err err = vb_gguf_open(path, &g, e);
     const double start = begin();
     if (!err && !(err = vb_model_load(g, &options, &m, e))) {
-        double took = end("load", start, 0);
-        printf("load: %.2f GB/s\n", (double)vb_model_weight_bytes(m) * 1e-9 / took);
+        phase load = {0};
+        end(&load, start);
+        print_phase("load", &load, 0);
+        printf("load: %.2f GB/s\n", (double)vb_model_weight_bytes(m) * 1e-9 / load.total);
     }
     if (!err && !(err = vb_session_open(m, prompt + decode, &s, e)) &&
         !(err = vb_workspace_open(m, BATCH_TOKENS, prompt + decode, 1, &w, e))) {
-        err = phases(m, w, s, prompt, decode, &c, e);
+        err = measure(m, w, s, prompt, decode, repeat, &c, e);
     }
     vb_workspace_close(w);
     vb_session_close(s);
@@ -288,7 +325,7 @@ static bool parse_count(const char *text, size_t *out) {
 
 int main(int argc, char **argv) {
     const char *tier = NULL, *path = NULL;
-    size_t prompt = 512, decode = 32;
+    size_t prompt = 512, decode = 32, repeat = REPEATS;
     bool ok = true;
     for (int i = 1; i < argc && ok; i++) {
         bool more = i + 1 < argc;
@@ -298,20 +335,23 @@ int main(int argc, char **argv) {
             ok = parse_count(argv[++i], &prompt);
         } else if (strcmp(argv[i], "--decode") == 0 && more) {
             ok = parse_count(argv[++i], &decode);
+        } else if (strcmp(argv[i], "--repeat") == 0 && more) {
+            ok = parse_count(argv[++i], &repeat);
         } else {
             ok = !path && argv[i][0] != '-';
             path = argv[i];
         }
     }
     if (!ok || !path) {
-        fprintf(stderr, "usage: bench_model [--tier NAME] [--prompt N] [--decode N] FILE\n");
+        fprintf(stderr,
+                "usage: bench_model [--tier NAME] [--prompt N] [--decode N] [--repeat N] FILE\n");
         return 2;
     }
     vb_error e = {VB_OK, ""};
     vb_err err = vb_kernels_select(tier, &real, &e);
     if (!err) {
         printf("tier %s, 1 thread, prompt %zu, decode %zu, %s\n", real->name, prompt, decode, path);
-        err = run(path, prompt, decode, &e);
+        err = run(path, prompt, decode, repeat, &e);
     }
     if (err) {
         fprintf(stderr, "bench_model: %s\n", e.msg);
