@@ -521,7 +521,7 @@ async function aborts() {
     given.abort();
     await assert.rejects(asked, OpenAI.APIUserAbortError);
     before = await metric("verbatim_commitments_total");
-    const hurried = counting("alice", { timeout: 300, maxRetries: 1 });
+    const hurried = counting("alice", { timeout: 150, maxRetries: 1 });
     await assert.rejects(hurried.client.chat.completions.create(LONG), OpenAI.APIConnectionTimeoutError);
     seen.unseen += 1 + (await metric("verbatim_commitments_total")) - before;
     await expire();
@@ -684,6 +684,22 @@ async function runners() {
     }
 }
 
+// A prompt that ends in <think>: the client passes on members that it does not know.
+async function reasoning() {
+    const thinking = { ...story, chat_template_kwargs: { thinks: true } };
+    const whole = await ask(thinking);
+    const { message } = whole.choices[0];
+    assert.ok(message.reasoning_content.length > 20 && message.content === "");
+    assert.ok(whole.usage.completion_tokens_details.reasoning_tokens > 0);
+    const chunks = await collect(await chats.create({ ...thinking, ...STREAMED }));
+    await keep(joined(chunks, 1));
+    const thoughts = chunks.map((chunk) => chunk.choices[0]?.delta.reasoning_content ?? "");
+    assert.equal(thoughts.join(""), message.reasoning_content);
+    const back = await ask({ ...story, messages: [...story.messages, message, ...user("And then?")] });
+    const prompt = JSON.parse(JSON.parse(seen.receipts[back.verbatim.receipt_id]).prompt.text);
+    assert.equal(prompt.messages[1].reasoning_content, message.reasoning_content);
+}
+
 // Over HTTPS, in a process that was not told to trust the server.
 async function untrusted() {
     await assert.rejects(client.models.list(), (e) => {
@@ -695,7 +711,7 @@ async function untrusted() {
 
 const parts = {
     models, answers, streams, completions, logprobs, formats, proofs, errors, limits, pages, aborts, tools, parallel,
-    runners, untrusted,
+    runners, reasoning, untrusted,
 };
 let failed = 0;
 for (const name of config.parts) {
