@@ -25,7 +25,7 @@ typedef struct vb_app {
     const char *model_path;
     const char *tier;
     uint64_t threads, ctx, batch; /* 0: the default */
-    bool quiet, json;
+    bool quiet, json, no_speculation;
     /* opened by vb_app_open */
     const vb_kernels *kernels;
     vb_gguf *gguf;
@@ -41,7 +41,8 @@ enum {
     VB_APP_OPT_CTX = 2,
     VB_APP_OPT_RUN = 4, /* batch, threads, tier */
     VB_APP_OPT_JSON = 8,
-    VB_APP_OPT_QUIET = 16
+    VB_APP_OPT_QUIET = 16,
+    VB_APP_OPT_SPECULATION = 32
 };
 void vb_app_options(vb_app *a, unsigned which, vb_opt_table *t);
 

@@ -182,6 +182,7 @@ static vb_err take_turn(chat *x, vb_error *e) {
             .workspace = x->workspace,
             .session = x->session,
             .batch_tokens = vb_app_batch(&x->a),
+            .no_speculation = x->a.no_speculation,
             .key = x->identity.key,
             .ledger = x->identity.ledger,
             .chain = x->identity.chain,
@@ -349,7 +350,9 @@ int vb_cmd_chat(int argc, char **argv) {
     vb_constraint_options_add(&x->c, &options);
     vb_beacon_options_add(&x->b, &options);
     vb_trust_option_add(&x->b, &options);
-    vb_app_options(&x->a, VB_APP_OPT_MODEL | VB_APP_OPT_CTX | VB_APP_OPT_RUN | VB_APP_OPT_QUIET,
+    vb_app_options(&x->a,
+                   VB_APP_OPT_MODEL | VB_APP_OPT_CTX | VB_APP_OPT_RUN | VB_APP_OPT_SPECULATION |
+                       VB_APP_OPT_QUIET,
                    &options);
     const vb_command_spec spec = {"chat",
                                   "-m FILE [OPTIONS]",

@@ -172,6 +172,7 @@ static vb_err answer(run *x, vb_error *e) {
         .workspace = x->workspace,
         .session = x->session,
         .batch_tokens = vb_app_batch(&x->a),
+        .no_speculation = x->a.no_speculation,
         .key = x->identity.key,
         .ledger = x->identity.ledger,
         .chain = x->identity.chain,
@@ -234,8 +235,9 @@ static void report(const run *x) {
         if (x->r->request.has_seed) {
             printf(",\"seed\":\"%llu\"", (unsigned long long)x->r->request.seed);
         }
-        printf(",\"prefill_tokens_per_second\":%.2f,\"decode_tokens_per_second\":%.2f", prefill,
-               decode);
+        printf(",\"prefill_tokens_per_second\":%.2f,\"decode_tokens_per_second\":%.2f"
+               ",\"drafted_tokens\":%zu,\"accepted_tokens\":%zu",
+               prefill, decode, x->stats.drafted, x->stats.accepted);
         if (x->receipt_path) {
             printf(",\"verification_hash\":\"%s\",\"receipt\":", hex);
             vb_app_print_json_string(x->receipt_path, strlen(x->receipt_path));
@@ -316,8 +318,8 @@ int vb_cmd_run(int argc, char **argv) {
     vb_beacon_options_add(&x.b, &options);
     vb_trust_option_add(&x.b, &options);
     vb_app_options(&x.a,
-                   VB_APP_OPT_MODEL | VB_APP_OPT_CTX | VB_APP_OPT_RUN | VB_APP_OPT_JSON |
-                       VB_APP_OPT_QUIET,
+                   VB_APP_OPT_MODEL | VB_APP_OPT_CTX | VB_APP_OPT_RUN | VB_APP_OPT_SPECULATION |
+                       VB_APP_OPT_JSON | VB_APP_OPT_QUIET,
                    &options);
     const vb_command_spec spec = {"run",
                                   "-m FILE (-p TEXT | -f FILE) [OPTIONS]",

@@ -134,6 +134,7 @@ static vb_err open_scheduler(const vb_service *s, vb_served_model *m, vb_error *
         .sequences_max = (size_t)c->sequences,
         .queue_max = s->answers_max,
         .prefix_cache = !c->no_prefix_cache,
+        .no_speculation = c->no_speculation,
         .turn = s->turn,
     };
     return vb_scheduler_open(&options, &m->scheduler, e);
