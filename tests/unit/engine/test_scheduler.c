@@ -25,15 +25,20 @@ enum { JOBS = SANITIZED ? 16 : 72, SUBMITTERS = 3, RUNS_MAX = 2 * JOBS, MODES = 
 static job jobs[JOBS];
 static const vb_stop_string stop_strings[] = {{"e ", 2}, {"the", 3}, {"\n", 1}, {". ", 2}};
 
-/* A prompt that shares a beginning of some length with many others. */
+/* A prompt that shares a beginning of some length with many others; half of them repeat themselves,
+ * with slips. */
 static void make_prompt(job *j, uint64_t *seed) {
     static const size_t shared[] = {0, 0, 3, 100, 255, 256, 257, 300, 512, 600, 700};
     static const size_t tails[] = {1, 1, 2, 5, 17, 40, 100};
     const size_t begin = shared[vb_test_random(seed) % 11], tail = tails[vb_test_random(seed) % 7];
     uint64_t common = 7 + vb_test_random(seed) % 2;
+    const bool repeats = common == 8;
     j->n_prompt = begin + tail;
     for (size_t i = 0; i < j->n_prompt; i++) {
         j->prompt[i] = (uint32_t)(vb_test_random(i < begin ? &common : seed) % 2000);
+        if (repeats && i >= 12 && i % 29 != 0) {
+            j->prompt[i] = j->prompt[i - 12];
+        }
     }
 }
 
@@ -116,7 +121,7 @@ typedef struct mode {
     size_t batch_tokens;
     int n_threads;
     size_t pages, sequences_max;
-    bool prefix_cache;
+    bool prefix_cache, no_speculation;
     size_t n_runs;
 } mode;
 
@@ -180,6 +185,7 @@ static void run_mode(const mode *m, uint64_t seed) {
         .sequences_max = m->sequences_max,
         .queue_max = 8,
         .prefix_cache = m->prefix_cache,
+        .no_speculation = m->no_speculation,
     };
     static listener listeners[RUNS_MAX];
     submitter submitters[SUBMITTERS];
@@ -208,11 +214,14 @@ static void run_mode(const mode *m, uint64_t seed) {
     assert_int_equal(t.tokens, drawn);
     assert_true(m->prefix_cache ? t.prompt_tokens_cached > 0 && t.pages_cached > 0
                                 : t.prompt_tokens_cached == 0 && t.pages_cached == 0);
+    const bool drafts = !m->no_speculation && m->batch_tokens > 1;
+    assert_true(drafts ? t.accepted > 0 && t.drafted > t.accepted : t.drafted == 0);
     print_message("batch %zu, %d threads, %zu pages, cache %s: %llu steps, %llu of %llu prompt "
-                  "tokens cached\n",
+                  "tokens cached, %llu of %llu drafted tokens right\n",
                   m->batch_tokens, m->n_threads, m->pages, m->prefix_cache ? "on" : "off",
                   (unsigned long long)t.steps, (unsigned long long)t.prompt_tokens_cached,
-                  (unsigned long long)t.prompt_tokens);
+                  (unsigned long long)t.prompt_tokens, (unsigned long long)t.accepted,
+                  (unsigned long long)t.drafted);
     vb_scheduler_close(s);
 }
 
@@ -220,11 +229,11 @@ static void run_mode(const mode *m, uint64_t seed) {
 static void test_same_bits(void **state) {
     (void)state;
     static const mode modes[MODES] = {
-        {64, 1, 200, 32, true, RUNS_MAX}, {512, 2, 200, 64, true, RUNS_MAX},
-        {7, 1, 16, 8, true, RUNS_MAX},    {64, 2, 16, 32, false, JOBS},
-        {512, 1, 24, 4, true, RUNS_MAX},  {7, 3, 60, 16, false, JOBS / 2},
-        {1, 1, 40, 16, true, JOBS},       {1, 2, 16, 4, false, JOBS / 4},
-        {64, 3, 40, 32, true, JOBS / 2},  {512, 1, 200, 64, false, RUNS_MAX},
+        {64, 1, 200, 32, true, false, RUNS_MAX}, {512, 2, 200, 64, true, false, RUNS_MAX},
+        {7, 1, 16, 8, true, false, RUNS_MAX},    {64, 2, 16, 32, false, false, JOBS},
+        {512, 1, 24, 4, true, false, RUNS_MAX},  {7, 3, 60, 16, false, false, JOBS / 2},
+        {1, 1, 40, 16, true, false, JOBS},       {1, 2, 16, 4, false, false, JOBS / 4},
+        {64, 3, 40, 32, true, true, JOBS / 2},   {512, 1, 200, 4, false, false, RUNS_MAX},
     };
     for (size_t i = 0; i < (SANITIZED ? 3 : MODES); i++) {
         run_mode(&modes[i], 100 + i);

@@ -1,7 +1,7 @@
 /*
  * Each allocation of the scheduler fails in turn, from its opening to its last answer: what can not
  * be had ends one choice, or one request, with VB_ENOMEM. All else is answered as ever, and no page
- * is lost (closing asserts it).
+ * is lost (closing asserts it). The same for one answer alone.
  */
 #include "unit/engine/scheduler_jobs.h"
 
@@ -118,9 +118,52 @@ static void test_failed_allocations(void **state) {
     assert_true(n_ended_alone > 3);
 }
 
+/* One answer with drafts, the nth allocation of its generating failing; true when none failed. */
+static bool generate_with_failure(vb_workspace *w, long nth) {
+    vb_generation *g;
+    vb_session *s;
+    vb_generate_stats stats;
+    uint8_t root[32];
+    must(vb_generation_open(&single.choices[0], &g, &e));
+    must(vb_session_open(model, CTX, &s, &e));
+    const vb_generate_options o = {
+        .model = model,
+        .workspace = w,
+        .session = s,
+        .batch_tokens = 64,
+        .prompt = single.prompt,
+        .n_prompt = single.n_prompt,
+        .generation = g,
+    };
+    atomic_store(&until_failure, nth);
+    const vb_err err = vb_generate(&o, &stats, &e);
+    const bool fired = atomic_exchange(&until_failure, -1) < 0;
+    assert_int_equal(err, fired ? VB_ENOMEM : VB_OK);
+    if (!err) {
+        vb_generation_trace_root(g, root);
+        assert_memory_equal(root, single.want[0].root, sizeof root);
+    }
+    vb_session_close(s);
+    vb_generation_close(g);
+    return !fired;
+}
+
+static void test_failed_allocations_alone(void **state) {
+    (void)state;
+    vb_workspace *w;
+    long n = 0;
+    must(vb_workspace_open(model, 64, CTX, 1, &w, &e));
+    while (!generate_with_failure(w, n)) {
+        n++;
+    }
+    assert_true(n >= 3); /* the lookup's are among them */
+    vb_workspace_close(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failed_allocations),
+        cmocka_unit_test(test_failed_allocations_alone),
     };
     return cmocka_run_group_tests(tests, make_jobs, free_jobs);
 }
