@@ -4,7 +4,7 @@
  * weights are signed is kept shifted up by `bias`, and its sums start at -bias * u.
  *
  * Few tokens: weights are taken apart in registers as they stream from memory. Many: their
- * quants are laid out side by side in a panel, 256 inputs of 256 tokens, that 1024 rows read in
+ * quants are laid out side by side in a panel, 256 inputs of 256 tokens, that 2048 rows read in
  * order from the second-level cache; 256 inputs of 32 rows are taken apart into buffers in the
  * first. The accumulators rest in y between chunks; a float goes to memory and back unchanged, so
  * the order of operations, and with it every bit, is the same. Two tiles of rows share each
@@ -24,7 +24,7 @@ enum {
     ROWS = VB_ROW_TILE,
     STREAM_TOKENS = 16, /* up to so many, weights are taken apart in registers */
     PASS_TOKENS = 256,  /* a panel's tokens, and */
-    PASS_ROWS = 1024,   /* rows that read it before the next chunk's replaces it */
+    PASS_ROWS = 2048,   /* rows that read it before the next chunk's replaces it */
     LINE = 64,
     AHEAD_BYTES = 4096 /* from the weights in use to those asked for, as they stream */
 };
@@ -336,9 +336,14 @@ VB_INLINE void make_panel(kind k, int bias, const vb_act *x, size_t b0, size_t b
         for (size_t b = 0; b < blocks; b++) {
             memcpy(to[b].q[c], from.q + b * VB_BLOCK, VB_BLOCK);
             to[b].d[c] = from.d[b];
-            to[b].du[c] = from.du[b];
-            to[b].start[0][c] = -bias * (k == IN_HALVES ? from.u_lo[b] : from.u[b]);
-            to[b].start[1][c] = -bias * (from.u[b] - from.u_lo[b]);
+            if (k == WITH_OFFSET) {
+                to[b].du[c] = from.du[b];
+            } else if (k == BIASED) {
+                to[b].start[0][c] = -bias * from.u[b];
+            } else {
+                to[b].start[0][c] = -bias * from.u_lo[b];
+                to[b].start[1][c] = -bias * (from.u[b] - from.u_lo[b]);
+            }
         }
     }
 }
