@@ -279,7 +279,7 @@ static inline void wait_for(const listener *l) {
 /* Nothing is left of any request but cached pages. */
 static inline void assert_empty(vb_scheduler *s) {
     vb_scheduler_stats t;
-    must(vb_scheduler_drain(s, 60000, &e));
+    must(vb_scheduler_drain(s, 600000, &e)); /* threads that wait for processors are slow */
     do {
         vb_scheduler_get_stats(s, &t); /* the thread publishes after the last on_done */
     } while (t.running + t.parked + t.prefilling + t.pages_used);
