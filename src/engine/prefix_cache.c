@@ -11,6 +11,7 @@
 /* What is known of a page of the pool while it is listed. */
 typedef struct entry {
     bool listed;
+    uint64_t owner;
     uint8_t key[VB_SHA256_BYTES];
     uint32_t parent; /* the page before it, or NONE */
     uint32_t next;   /* in the same bucket, or NONE */
@@ -72,11 +73,13 @@ static uint32_t parent_of(const vb_prefix_place *place) {
     return place->n_pages ? place->last : NONE;
 }
 
-static void make_key(const vb_prefix_cache *c, uint32_t parent,
+static void make_key(const vb_prefix_cache *c, const vb_prefix_place *place,
                      const uint32_t tokens[VB_ATTN_CHUNK], uint8_t key[VB_SHA256_BYTES]) {
     static const char label[] = "verbatim.prefix.v1\n";
-    static const uint8_t start[VB_SHA256_BYTES];
+    const uint32_t parent = parent_of(place);
+    uint8_t start[VB_SHA256_BYTES] = {0};
     vb_sha256 h;
+    vb_store_u64be(start, place->owner);
     vb_sha256_begin(&h);
     vb_sha256_update(&h, label, sizeof label - 1);
     vb_sha256_update(&h, parent == NONE ? start : c->entries[parent].key, VB_SHA256_BYTES);
@@ -90,13 +93,14 @@ static uint32_t *bucket_of(const vb_prefix_cache *c, const uint8_t key[VB_SHA256
     return &c->buckets[vb_load_u64be(key) & (c->n_buckets - 1)];
 }
 
-/* The page with these tokens after those of parent and all before it, or NONE. */
-static uint32_t find(const vb_prefix_cache *c, uint32_t parent,
+/* The owner's page with these tokens after those of place and all before it, or NONE. */
+static uint32_t find(const vb_prefix_cache *c, const vb_prefix_place *place,
                      const uint32_t tokens[VB_ATTN_CHUNK], const uint8_t key[VB_SHA256_BYTES]) {
     uint32_t page = *bucket_of(c, key);
     while (page != NONE) {
         const entry *x = &c->entries[page];
-        if (x->parent == parent && memcmp(x->key, key, sizeof x->key) == 0 &&
+        if (x->owner == place->owner && x->parent == parent_of(place) &&
+            memcmp(x->key, key, sizeof x->key) == 0 &&
             memcmp(c->tokens[page], tokens, sizeof c->tokens[page]) == 0) {
             break;
         }
@@ -105,13 +109,14 @@ static uint32_t find(const vb_prefix_cache *c, uint32_t parent,
     return page;
 }
 
-static void list(vb_prefix_cache *c, uint32_t page, uint32_t parent,
+static void list(vb_prefix_cache *c, uint32_t page, const vb_prefix_place *place,
                  const uint32_t tokens[VB_ATTN_CHUNK], const uint8_t key[VB_SHA256_BYTES]) {
     entry *x = &c->entries[page];
+    const uint32_t parent = parent_of(place);
     uint32_t *bucket = bucket_of(c, key);
     VB_ASSERT(!x->listed);
     vb_kv_pool_keep(c->pool, page);
-    *x = (entry){.listed = true, .parent = parent, .next = *bucket};
+    *x = (entry){.listed = true, .owner = place->owner, .parent = parent, .next = *bucket};
     memcpy(x->key, key, sizeof x->key);
     memcpy(c->tokens[page], tokens, sizeof c->tokens[page]);
     *bucket = page;
@@ -145,10 +150,9 @@ static void advance(vb_prefix_cache *c, vb_prefix_place *place, uint32_t page) {
 bool vb_prefix_cache_adopt(vb_prefix_cache *c, vb_prefix_place *place, vb_session *s,
                            const uint32_t tokens[VB_ATTN_CHUNK]) {
     VB_ASSERT(vb_session_length(s) == place->n_pages * VB_ATTN_CHUNK);
-    const uint32_t parent = parent_of(place);
     uint8_t key[VB_SHA256_BYTES];
-    make_key(c, parent, tokens, key);
-    const uint32_t page = find(c, parent, tokens, key);
+    make_key(c, place, tokens, key);
+    const uint32_t page = find(c, place, tokens, key);
     if (page == NONE) {
         return false;
     }
@@ -159,14 +163,13 @@ bool vb_prefix_cache_adopt(vb_prefix_cache *c, vb_prefix_place *place, vb_sessio
 
 void vb_prefix_cache_add(vb_prefix_cache *c, vb_prefix_place *place, vb_session *s,
                          const uint32_t tokens[VB_ATTN_CHUNK]) {
-    const uint32_t parent = parent_of(place);
     uint8_t key[VB_SHA256_BYTES];
     VB_ASSERT(vb_session_length(s) >= (place->n_pages + 1) * VB_ATTN_CHUNK);
-    make_key(c, parent, tokens, key);
-    uint32_t page = find(c, parent, tokens, key);
+    make_key(c, place, tokens, key);
+    uint32_t page = find(c, place, tokens, key);
     if (page == NONE) {
         page = vb_session_page(s, place->n_pages);
-        list(c, page, parent, tokens, key);
+        list(c, page, place, tokens, key);
     } else {
         /* A page in use keeps those before it in use: no chain is ever cut in the middle. */
         vb_session_exchange(s, place->n_pages, page);

@@ -9,7 +9,7 @@
  * goes first, and never before those that follow it in a chain.
  *
  * Who can time answers can find out whether a prompt like theirs was seen before; bits tell
- * nothing.
+ * nothing. So pages have an owner, any number, and are found by that owner alone.
  *
  * Owner: open/close. Thread rule: that of the pool.
  */
@@ -23,8 +23,9 @@
 typedef struct vb_prefix_cache vb_prefix_cache;
 
 /* How far a session's pages are in the cache: its first n_pages are, the last of them as page
- * `last`. {0} for an empty session; a fork's is a copy of its origin's. */
+ * `last`. An empty session's has the owner alone; a fork's is a copy of its origin's. */
 typedef struct vb_prefix_place {
+    uint64_t owner;
     size_t n_pages;
     uint32_t last;
 } vb_prefix_place;

@@ -74,6 +74,7 @@ typedef struct vb_scheduler_request {
     size_t n_choices;     /* 1 .. VB_CHOICES_MAX */
     bool has_seeds;       /* the options have them; else vb_scheduler_set_seeds gives them */
     uint32_t deadline_ms; /* from now on; 0: none */
+    uint64_t cache_owner; /* whose pages of the prefix cache it uses and leaves: any number */
 
     /* A token was drawn from logits [n_vocab] (borrowed for the call); g has it already. May be
      * NULL. */

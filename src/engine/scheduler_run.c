@@ -241,10 +241,10 @@ static vb_err try_to_admit(vb_scheduler *s, vb_scheduled *x, bool *admitted, vb_
     if (err) {
         return err;
     }
+    first->place = (vb_prefix_place){.owner = x->r.cache_owner};
     vb_scheduler_adopt(s, x);
     if (!fits(s, x)) {
         close_session(s, first);
-        first->place = (vb_prefix_place){0};
         x->n_cached = 0;
         return VB_OK;
     }

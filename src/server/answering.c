@@ -196,6 +196,13 @@ static vb_err commit(vb_answering *a, vb_error *e) {
     return VB_OK;
 }
 
+/* Whether a prompt was seen before is told by the time that an answer takes: to its own key only.
+ */
+static uint64_t cache_owner(const vb_answering *a) {
+    return a->s->config->share_prefixes ? 0
+                                        : vb_client_number(a->s->clients, vb_exchange_client(a->x));
+}
+
 static vb_err submit(vb_answering *a, vb_error *e) {
     const bool waits = a->r.request.mode != VB_MODE_LOCAL && !a->r.request.has_seed;
     vb_err err = VB_OK;
@@ -207,6 +214,7 @@ static vb_err submit(vb_answering *a, vb_error *e) {
         .n_choices = a->n_choices,
         .has_seeds = !waits,
         .deadline_ms = a->q.deadline_ms,
+        .cache_owner = cache_owner(a),
         .on_token = on_token,
         .on_text = on_text,
         .on_done = on_done,

@@ -211,3 +211,7 @@ void vb_clients_leave(vb_clients *c, vb_client *client) {
 const char *vb_client_name(const vb_client *client) {
     return client->name;
 }
+
+uint64_t vb_client_number(const vb_clients *c, const vb_client *client) {
+    return c->open ? 0 : (uint64_t)(client - c->clients) + 1;
+}

@@ -46,6 +46,8 @@ vb_admission vb_clients_admit(vb_clients *c, const char *authorization, uint64_t
 void vb_clients_leave(vb_clients *c, vb_client *client);
 
 const char *vb_client_name(const vb_client *client);
+/* Tells keys apart: 1, 2, ...; 0 for everybody where there are no keys. */
+uint64_t vb_client_number(const vb_clients *c, const vb_client *client);
 
 /* Whether the header brings the key with this SHA-256; in a time that does not say how much of it
  * is right. */

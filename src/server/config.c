@@ -39,6 +39,7 @@ static const vb_setting settings[] = {
     NUMBER(max_tokens, 1, VB_MODEL_CTX_TOKENS_MAX,
            "tokens of an answer, where a request does not say (default 1024)"),
     FLAG(no_prefix_cache, "do not keep the beginnings of prompts"),
+    FLAG(share_prefixes, "keys find the beginnings of each other's prompts"),
     FLAG(no_speculation, "decode one token a pass: no drafts from the text so far"),
     TEXT(data_dir, "DIR", "key, receipts and local chain (default: the program's data folder)"),
     TEXT(key_file, "FILE", "the key that signs (default: DIR/serve-key.pem, made at first use)"),

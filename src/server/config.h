@@ -42,7 +42,8 @@ typedef struct vb_server_config {
     uint64_t header_kilobytes, body_kilobytes, bodies_megabytes, stream_kilobytes;
     uint64_t header_s, body_s, idle_s, send_s, request_s, drain_s;
     uint64_t verify_tokens, verify_s;
-    bool no_prefix_cache, no_speculation, no_client_seed, private_receipts, public_receipts;
+    bool no_prefix_cache, share_prefixes, no_speculation, no_client_seed, private_receipts,
+        public_receipts;
 } vb_server_config;
 
 typedef enum vb_setting_kind {

@@ -102,8 +102,10 @@ static size_t go_on(sequence *q, const char *letters) {
     return n;
 }
 
+static uint64_t owner; /* of the sequences that begin */
+
 static sequence begin(void) {
-    sequence q = {NULL, {0}};
+    sequence q = {NULL, {.owner = owner}};
     must(vb_session_open_in(pool, CTX, &q.session, &e));
     return q;
 }
@@ -135,6 +137,26 @@ static void test_chains(void **state) {
         assert_int_equal(vb_prefix_cache_idle(cache), vb_prefix_cache_pages(cache));
         close_cache(state);
     }
+}
+
+/* What one owner leaves, another does not find. */
+static void test_owners(void **state) {
+    (void)state;
+    for (int collide = 0; collide < 2; collide++) {
+        keys_collide = collide;
+        open_cache(state);
+        owner = 1;
+        assert_int_equal(run("ab"), 0);
+        owner = 2;
+        assert_int_equal(run("ab"), 0);
+        assert_int_equal(run("abc"), 2);
+        owner = 1;
+        assert_int_equal(run("abc"), 2);
+        owner = 0;
+        assert_int_equal(run("ab"), 0);
+        close_cache(state);
+    }
+    keys_collide = false;
 }
 
 /* Two sequences that compute the same at once end up with one page. */
@@ -222,6 +244,7 @@ static void test_churn(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_owners),
         cmocka_unit_test(test_equal_pages_become_one),
         cmocka_unit_test(test_eviction),
         cmocka_unit_test(test_churn),
