@@ -200,6 +200,8 @@ void vb_receipt_set_id(vb_receipt *r) {
 void vb_receipt_fall_back(vb_receipt *r) {
     vb_receipt_request *q = &r->request;
     r->id[0] = 0;
+    r->has_beacon = false; /* a round that came too late to be drawn from */
+    vb_beacon_round_free(&r->beacon);
     memcpy(q->fallback_from, q->beacon_id, sizeof q->fallback_from);
     memset(q->beacon_id, 0, sizeof q->beacon_id);
     q->mode = VB_MODE_LOCAL;

@@ -17,12 +17,27 @@ typedef struct replay {
     uint64_t until_ns;
 } replay;
 
-static bool keep_going(void *user, uint64_t done, uint64_t total) {
-    const replay *y = user;
-    (void)done;
-    (void)total;
+static bool may_go_on(const replay *y) {
     return vb_clock_ns() < y->until_ns && !atomic_load(&y->s->draining) &&
            !vb_exchange_is_gone(y->x);
+}
+
+static bool keep_going(void *user, uint64_t done, uint64_t total) {
+    (void)done;
+    (void)total;
+    return may_go_on(user);
+}
+
+/* Under a constraint a position can cost more than a pass. */
+static bool keep_drawing(void *user, uint32_t choice, uint64_t t, uint32_t token,
+                         const float *logits, size_t n_logits, const uint8_t leaf[32]) {
+    (void)choice;
+    (void)t;
+    (void)token;
+    (void)logits;
+    (void)n_logits;
+    (void)leaf;
+    return may_go_on(user);
 }
 
 /* The prompt counts as the request has it: that of a private receipt lies beside it. */
@@ -67,7 +82,9 @@ static bool replay_receipt(vb_service *s, vb_exchange *x, const vb_submission *b
                                  .batch_tokens = s->o.batch_tokens,
                                  .n_threads = s->o.n_threads,
                                  .on_progress = keep_going,
-                                 .user = &y};
+                                 .user = &y,
+                                 .on_position = keep_drawing,
+                                 .position_user = &y};
     vb_replay(&o, r, report);
     atomic_store(&s->verifying, false); /* before the reply, after which its client may ask again */
     return true;
