@@ -1,12 +1,12 @@
 /*
  * Attention (spec/arithmetic.md section 6) of one tier; included once by each tier, after its
  * lanes. Keys are in the lanes for scores and dimensions for values, so that every sum is
- * sequential within its lane. Up to four queries share each key and value that is loaded.
+ * sequential within its lane. Up to QUERIES queries share each key and value that is loaded.
  */
 #include "kernels/x86/common_lanes.h"
 #include "kernels/x86/internal.h"
 
-enum { LANES = VB_LANES, QUERIES = 4, PAGE_TILES = VB_ATTN_CHUNK / VB_LANES };
+enum { LANES = VB_LANES, PAGE_TILES = VB_ATTN_CHUNK / VB_LANES };
 
 /* A few queries that are worked on together. */
 typedef struct group {
@@ -96,8 +96,10 @@ VB_INLINE void add_chunk(float *out, f32s sum, size_t dims, bool first) {
 }
 
 /* Values of page p: dimensions d .. of n_tiles tiles, the last of them last_dims wide. Keys that
- * all the queries see are loaded once; then each takes the rest of its own. */
-VB_INLINE void value_tiles(int n_q, int n_tiles, group *g, size_t p, size_t d, size_t last_dims) {
+ * all the queries see are loaded once; then each takes the rest of its own. One call a page also
+ * sums the denominators. */
+VB_INLINE void value_tiles(int n_q, int n_tiles, bool with_den, group *g, size_t p, size_t d,
+                           size_t last_dims) {
     f32s acc[QUERIES * 4], v[4];
     float den[QUERIES] = {0};
     const uint16_t *page = g->value_pages[p] + d;
@@ -118,7 +120,7 @@ VB_INLINE void value_tiles(int n_q, int n_tiles, group *g, size_t p, size_t d, s
         }
         VB_UNROLL for (int c = 0; c < n_q; c++) {
             float w = e[c * g->score_stride + j];
-            den[c] = den[c] + w;
+            den[c] = with_den ? den[c] + w : 0;
             VB_UNROLL for (int t = 0; t < n_tiles; t++) {
                 acc[c * n_tiles + t] = f_add(acc[c * n_tiles + t], f_mul(f_set(w), v[t]));
             }
@@ -127,7 +129,7 @@ VB_INLINE void value_tiles(int n_q, int n_tiles, group *g, size_t p, size_t d, s
     VB_UNROLL for (int c = 0; c < n_q; c++) {
         for (size_t j = common; j < n[c]; j++) {
             float w = e[c * g->score_stride + j];
-            den[c] = den[c] + w;
+            den[c] = with_den ? den[c] + w : 0;
             VB_UNROLL for (int t = 0; t < n_tiles; t++) {
                 const uint16_t *at = page + j * g->head_dim + t * LANES;
                 f32s value = partial ? f_from_f16_n(at, last_dims) : f_from_f16(at);
@@ -139,7 +141,7 @@ VB_INLINE void value_tiles(int n_q, int n_tiles, group *g, size_t p, size_t d, s
                 float *out = g->out + c * g->out_stride + d + t * LANES;
                 add_chunk(out, acc[c * n_tiles + t], last_dims, p == 0);
             }
-            if (d == 0) {
+            if (with_den) {
                 g->den[c] = p == 0 ? den[c] : g->den[c] + den[c];
             }
         }
@@ -149,15 +151,17 @@ VB_INLINE void value_tiles(int n_q, int n_tiles, group *g, size_t p, size_t d, s
 VB_INLINE void values(int n_q, group *g, size_t most_keys) {
     const int n_tiles = n_q == 1 ? 4 : DIM_TILES;
     for (size_t p = 0; p * VB_ATTN_CHUNK < most_keys; p++) {
+        const size_t wide = (size_t)n_tiles * LANES;
         size_t d = 0;
-        for (; d + (size_t)n_tiles * LANES <= g->head_dim; d += (size_t)n_tiles * LANES) {
-            value_tiles(n_q, n_tiles, g, p, d, LANES);
+        if (wide <= g->head_dim) {
+            value_tiles(n_q, n_tiles, true, g, p, d, LANES);
+            d += wide;
         }
-        for (; d + LANES <= g->head_dim; d += LANES) {
-            value_tiles(n_q, 1, g, p, d, LANES);
+        for (; d + wide <= g->head_dim; d += wide) {
+            value_tiles(n_q, n_tiles, false, g, p, d, LANES);
         }
-        if (d < g->head_dim) {
-            value_tiles(n_q, 1, g, p, d, g->head_dim - d);
+        for (; d < g->head_dim; d += LANES) {
+            value_tiles(n_q, 1, d == 0, g, p, d, smaller(g->head_dim - d, LANES));
         }
     }
 }
@@ -182,8 +186,14 @@ VB_INLINE void attend(int n_q, group *g) {
     }
 }
 
+static void attend_most(group *g) {
+    attend(QUERIES, g);
+}
 static void attend_4(group *g) {
     attend(4, g);
+}
+static void attend_2(group *g) {
+    attend(2, g);
 }
 static void attend_1(group *g) {
     attend(1, g);
@@ -212,8 +222,14 @@ void TIER(vb_attention)(const float *q, size_t q_stride, size_t n_q, const size_
                    .value_pages = value_pages,
                    .scale = scale};
         if (n_q - i >= QUERIES) {
-            attend_4(&g);
+            attend_most(&g);
             i += QUERIES;
+        } else if (n_q - i >= 4) {
+            attend_4(&g);
+            i += 4;
+        } else if (n_q - i >= 2) {
+            attend_2(&g);
+            i += 2;
         } else {
             attend_1(&g);
             i++;

@@ -11,7 +11,7 @@
 #define TIER(name) name##_avx2
 
 /* Register tiles that fit 16 registers. */
-enum { FLOAT_ROWS = 2, FLOAT_TOKENS = 2, KEY_TILES = 1, DIM_TILES = 1 };
+enum { FLOAT_ROWS = 2, FLOAT_TOKENS = 2, QUERIES = 4, KEY_TILES = 1, DIM_TILES = 1 };
 
 typedef struct f32s {
     __m256 lo, hi;

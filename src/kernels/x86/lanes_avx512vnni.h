@@ -15,7 +15,7 @@
 
 /* Register tiles that fit 32 registers: rows x tokens of float products, queries x tiles of
  * keys and queries x tiles of dimensions of attention. */
-enum { FLOAT_ROWS = 4, FLOAT_TOKENS = 4, KEY_TILES = 4, DIM_TILES = 4 };
+enum { FLOAT_ROWS = 4, FLOAT_TOKENS = 4, QUERIES = 6, KEY_TILES = 4, DIM_TILES = 4 };
 
 typedef __m512 f32s;
 typedef __m512i i32s;
