@@ -12,7 +12,17 @@ enum { NS_PER_MS = 1000000 };
 
 static void settle(vb_job *job);
 
+/* It takes no place any more: said before its client is told the end, who may then ask for what
+ * waits until no answers are made. */
+static void leave(vb_answering *a) {
+    if (a->counted) {
+        a->counted = false;
+        atomic_fetch_sub(&a->s->n_answers, 1);
+    }
+}
+
 static void free_answering(vb_answering *a) {
+    leave(a);
     vb_exchange_on_gone(a->x, NULL, NULL);
     vb_exchange_release(a->x);
     vb_output_close(a);
@@ -21,7 +31,6 @@ static void free_answering(vb_answering *a) {
     vb_grammar_close(a->grammar);
     vb_api_request_free(&a->q);
     vb_receipt_free(&a->r);
-    atomic_fetch_sub(&a->s->n_answers, 1);
     free(a);
 }
 
@@ -307,6 +316,7 @@ void vb_answering_begin(vb_service *s, vb_exchange *x, vb_api_endpoint endpoint)
         a->s = s;
         a->x = x;
         a->endpoint = endpoint;
+        a->counted = true;
         a->start_ns = vb_clock_ns();
         a->job.run = prepare;
         a->prompt = vb_buf_make(VB_RECEIPT_BYTES_MAX);
@@ -450,14 +460,18 @@ static void settle(vb_job *job) {
         vb_metrics_add(&a->s->metrics.receipts, 1);
         vb_metrics_add(&a->s->metrics.prompt_tokens, a->r.usage_prompt_tokens);
         vb_metrics_add(&a->s->metrics.completion_tokens, a->r.usage_completion_tokens);
-        vb_output_complete(a);
         settle_others(a->s);
+        leave(a);
+        vb_output_complete(a);
         free_answering(a);
         return;
     }
     abort_commitment(a);
     if (fall_back(a)) {
         return;
+    }
+    if (!a->unsettled) {
+        leave(a);
     }
     show_failure(a);
     if (a->unsettled && !vb_unsettled_put(a->s->unsettled, &a->r, reason_of(a))) {

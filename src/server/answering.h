@@ -75,6 +75,7 @@ struct vb_answering {
     vb_buf prompt; /* of a private receipt: its record (spec/receipt.md section 5.3) */
     bool streaming, fell_back;
     bool unsettled; /* its abort record could not be kept */
+    bool counted;   /* in n_answers */
 
     atomic_int pending;
     atomic_bool gone, first_token;
