@@ -297,7 +297,7 @@ static void version(void *user, vb_exchange *x) {
                            "{\"version\":\"" VB_VERSION "\",\"arithmetic\":\"" VB_ARITHMETIC "\"}");
 }
 
-enum { SCHEDULER_ROWS = 12 };
+enum { SCHEDULER_ROWS = 14 };
 
 static const struct {
     const char *name, *type, *help;
@@ -316,6 +316,8 @@ static const struct {
     {"verbatim_prompt_tokens_cached_total", "counter",
      "Tokens of prompts that the prefix cache had."},
     {"verbatim_tokens_total", "counter", "Tokens that were drawn."},
+    {"verbatim_drafted_tokens_total", "counter", "Rows of passes that were computed for drafts."},
+    {"verbatim_accepted_tokens_total", "counter", "Of these, the ones that were drawn from."},
 };
 
 /* Each scheduler's numbers, in the order of the rows. */
@@ -336,7 +338,9 @@ static vb_err write_schedulers(const vb_service *s, vb_buf *out) {
                                             (double)t.steps,
                                             (double)t.prompt_tokens,
                                             (double)t.prompt_tokens_cached,
-                                            (double)t.tokens};
+                                            (double)t.tokens,
+                                            (double)t.drafted,
+                                            (double)t.accepted};
         names[i] = s->models[i].name;
         for (size_t row = 0; row < SCHEDULER_ROWS; row++) {
             values[row][i] = own[row];
