@@ -1,6 +1,7 @@
 /*
  * Rounds of the beacon for many requests at once. Each wait ends in its round or in an error, by
- * its own deadline; requests that are due the same round share one fetch of it.
+ * its own deadline; requests that are due the same round share one fetch of it. With three
+ * sources or more each mode (next, latest, fixed) has one that the others can not keep busy.
  *
  * Thread rule: any thread; `done` runs on a thread of this object and must not block for long.
  */
