@@ -11,7 +11,7 @@
 #include "engine/ceilings.h"
 
 typedef struct result {
-    size_t prompt, decode;
+    size_t prompt, decode, replay;
     uint64_t prefill_ns, decode_ns, verify_ns;
 } result;
 
@@ -80,7 +80,7 @@ static vb_err measure(const vb_app *a, vb_session *s, vb_workspace *w, const uin
     }
     vb_session_truncate(s, 0);
     start = vb_clock_ns();
-    err = prefill(a, s, w, tokens, r->decode ? r->decode : 1, true, e);
+    err = prefill(a, s, w, tokens, r->replay, true, e);
     r->verify_ns = vb_clock_ns() - start;
     return err;
 }
@@ -95,17 +95,17 @@ static void print_result(const vb_app *a, const result *r) {
                  prefill_rate = rate(r->prompt, r->prefill_ns);
     const double weights = (double)vb_model_decode_bytes(a->model);
     const double share = bandwidth > 0 ? decode * weights / bandwidth : 0;
-    const double replay = rate(r->decode, r->verify_ns);
+    const double replay = rate(r->replay, r->verify_ns);
     const double load =
         a->load_ns ? (double)vb_model_weight_bytes(a->model) * 1e9 / (double)a->load_ns : 0;
     if (a->json) {
-        printf("{\"tier\":\"%s\",\"threads\":%d,\"prompt\":%zu,\"decode\":%zu,"
+        printf("{\"tier\":\"%s\",\"threads\":%d,\"prompt\":%zu,\"decode\":%zu,\"replay\":%zu,"
                "\"prefill_tokens_per_second\":%.3f,\"decode_tokens_per_second\":%.3f,"
                "\"replay_tokens_per_second\":%.3f,\"decode_weight_bytes\":%.0f,"
                "\"decode_bytes_per_second\":%.0f,\"read_bandwidth_bytes_per_second\":%.0f,"
                "\"decode_share_of_bandwidth\":%.4f,\"load_bytes_per_second\":%.0f}\n",
-               a->kernels->name, vb_app_threads(a), r->prompt, r->decode, prefill_rate, decode,
-               replay, weights, decode * weights, bandwidth, share, load);
+               a->kernels->name, vb_app_threads(a), r->prompt, r->decode, r->replay, prefill_rate,
+               decode, replay, weights, decode * weights, bandwidth, share, load);
         return;
     }
     printf("tier %s, %d threads\n", a->kernels->name, vb_app_threads(a));
@@ -113,19 +113,22 @@ static void print_result(const vb_app *a, const result *r) {
     printf("decode   %9.2f tokens/s  (%zu tokens), %.2f GB/s of weights: %.0f %% of the %.2f GB/s\n"
            "                             that this machine reads\n",
            decode, r->decode, decode * weights / 1e9, share * 100, bandwidth / 1e9);
-    printf("replay   %9.2f tokens/s  (the output head at every position): %.1f x decode\n", replay,
-           decode > 0 ? replay / decode : 0);
+    printf("replay   %9.2f tokens/s  (%zu tokens, the output head at every position):\n"
+           "                             %.1f x decode\n",
+           replay, r->replay, decode > 0 ? replay / decode : 0);
     printf("load     %9.2f GB/s\n", load / 1e9);
 }
 
 int vb_cmd_bench(int argc, char **argv) {
     vb_app a = {0};
-    uint64_t n_prompt = 512, n_decode = 64;
+    uint64_t n_prompt = 512, n_decode = 64, n_replay = 0;
     const vb_opt own[] = {
         {'p', "prompt", VB_OPT_UINT, &n_prompt, "N", "tokens to prefill (default 512)", 1,
          VB_MODEL_CTX_TOKENS_MAX, NULL},
         {'n', "tokens", VB_OPT_UINT, &n_decode, "N", "tokens to decode (default 64)", 1,
          VB_MODEL_CTX_TOKENS_MAX, NULL},
+        {'r', "replay", VB_OPT_UINT, &n_replay, "N",
+         "tokens to replay (default: as many as are decoded)", 1, VB_MODEL_CTX_TOKENS_MAX, NULL},
     };
     vb_opt_table options = {.n = 0};
     vb_opt_add(&options, own, sizeof own / sizeof own[0]);
@@ -133,7 +136,7 @@ int vb_cmd_bench(int argc, char **argv) {
                    &options);
     const vb_command_spec spec = {
         "bench",
-        "-m FILE [-p N] [-n N] [-t N] [--json]",
+        "-m FILE [-p N] [-n N] [-r N] [-t N] [--json]",
         "Measures prefill, decode and replay, and in the same run how fast this machine reads "
         "memory:\n"
         "a decode step must read every weight once, so that is its ceiling.",
@@ -150,8 +153,10 @@ int vb_cmd_bench(int argc, char **argv) {
     vb_session *s = NULL;
     vb_workspace *w = NULL;
     uint32_t *tokens = NULL;
-    result r = {.prompt = (size_t)n_prompt, .decode = (size_t)n_decode};
-    const size_t n = r.prompt + r.decode;
+    result r = {.prompt = (size_t)n_prompt,
+                .decode = (size_t)n_decode,
+                .replay = (size_t)(n_replay ? n_replay : n_decode)};
+    const size_t n = r.replay > r.prompt + r.decode ? r.replay : r.prompt + r.decode;
     vb_err err = vb_app_open(&a, false, &e);
     if (!err && !(tokens = malloc(n * sizeof *tokens))) {
         err = vb_fail(&e, VB_ENOMEM, "no memory for %zu tokens", n);
