@@ -1,6 +1,6 @@
 # Programs that measure; not tests, and not built by them: ninja bench_kernels
 add_executable(bench_kernels EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/kernels.c
-  ${CMAKE_SOURCE_DIR}/bench/peaks.c)
+  ${CMAKE_SOURCE_DIR}/bench/rows.c ${CMAKE_SOURCE_DIR}/bench/measure.c ${CMAKE_SOURCE_DIR}/bench/peaks.c)
 target_link_libraries(bench_kernels PRIVATE vb_kernels)
 if(OpenMP_C_FOUND)
   target_link_libraries(bench_kernels PRIVATE OpenMP::OpenMP_C)
