@@ -1,11 +1,13 @@
 /*
- * What continuous batching gains: tokens a second of 1, 4, 16 and 64 streams that decode together,
- * as ratios to one stream.
+ * What continuous batching gains: tokens a second of streams that decode together, as ratios to one
+ * stream.
  *
- *   bench_scheduler [--threads N] [--prompt N] [--decode N] FILE
+ *   bench_scheduler [--threads N] [--tier NAME] [--prompt N] [--decode N] [--streams N] [--runs N]
+ *                   [--json] FILE
  *
  * Measured from the moment when the last stream has its first token until the first stream ends:
- * all decode in every step. The best of three runs of each counts, taken in turns.
+ * all decode in every step. The best of the runs (3) of each number of streams counts, taken in
+ * turns. Without --streams: 1, 4, 16 and 64; with it: 1 and that many.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +19,15 @@
 #include "gguf/gguf.h"
 #include "model/kv_pool.h"
 
-enum { STREAMS_MAX = 64, RUNS = 3, PROMPT_MAX = 4096, EOG_MAX = 64 };
-
-static const size_t stream_counts[] = {1, 4, 16, 64};
-enum { COUNTS = sizeof stream_counts / sizeof stream_counts[0] };
+enum { STREAMS_MAX = 64, COUNTS_MAX = 4, RUNS_MAX = 100, PROMPT_MAX = 4096, EOG_MAX = 64 };
 
 typedef struct bench {
     const vb_model *model;
     vb_tokenizer *tokenizer;
     int n_threads;
-    size_t n_prompt, n_decode;
+    size_t n_prompt, n_decode, n_runs;
+    size_t n_counts, counts[COUNTS_MAX]; /* of streams; counts[0] is 1 */
+    bool json;
     vb_sampling sampling;
     uint32_t prompts[STREAMS_MAX][PROMPT_MAX];
 } bench;
@@ -138,37 +139,54 @@ static void make_requests(bench *b) {
     }
 }
 
+static void print_rates(const bench *b, const double *best) {
+    if (b->json) {
+        printf("{\"tier\": \"%s\", \"threads\": %d, \"streams\": {",
+               vb_model_kernels(b->model)->name, b->n_threads);
+    }
+    for (size_t k = 0; k < b->n_counts; k++) {
+        if (b->json) {
+            printf("%s\"%zu\": %.3f", k ? ", " : "", b->counts[k], best[k]);
+        } else {
+            printf("%3zu streams: %9.1f tokens/s, %5.2f x one stream\n", b->counts[k], best[k],
+                   best[k] / best[0]);
+        }
+    }
+    if (b->json) {
+        printf("}}\n");
+    }
+}
+
 static vb_err report(bench *b, vb_error *e) {
-    double best[COUNTS] = {0};
+    double best[COUNTS_MAX] = {0};
     make_requests(b);
-    for (int i = 0; i < RUNS; i++) {
-        for (size_t k = 0; k < COUNTS; k++) {
+    for (size_t i = 0; i < b->n_runs; i++) {
+        for (size_t k = 0; k < b->n_counts; k++) {
             double rate = 0;
-            vb_err err = measure(b, stream_counts[k], &rate, e);
+            vb_err err = measure(b, b->counts[k], &rate, e);
             if (err) {
                 return err;
             }
             best[k] = rate > best[k] ? rate : best[k];
         }
     }
-    for (size_t k = 0; k < COUNTS; k++) {
-        printf("%3zu streams: %9.1f tokens/s, %5.2f x one stream\n", stream_counts[k], best[k],
-               best[k] / best[0]);
-    }
+    print_rates(b, best);
     return VB_OK;
 }
 
-static vb_err run_bench(bench *b, const char *path, vb_error *e) {
+static vb_err run_bench(bench *b, const char *path, const char *tier, vb_error *e) {
     vb_gguf *g = NULL;
     vb_model *m = NULL;
     vb_model_options options = {.n_threads = b->n_threads};
-    vb_err err = vb_kernels_select(NULL, &options.kernels, e);
+    vb_err err = vb_kernels_select(tier, &options.kernels, e);
     if (!err && !(err = vb_gguf_open(path, &g, e)) &&
         !(err = vb_tokenizer_open(g, &b->tokenizer, e)) &&
         !(err = vb_model_load(g, &options, &m, e))) {
         b->model = m;
-        printf("tier %s, %d threads, prompts of %zu, %zu tokens decoded, %s\n",
-               options.kernels->name, b->n_threads, b->n_prompt, b->n_decode, path);
+        if (!b->json) {
+            printf("tier %s, %d threads, prompts of %zu, %zu tokens decoded, %s\n",
+                   options.kernels->name, b->n_threads, b->n_prompt, b->n_decode, path);
+        }
         err = report(b, e);
     }
     vb_model_close(m);
@@ -184,31 +202,55 @@ static bool parse_count(const char *text, size_t max, size_t *out) {
     return *text && !*rest && v >= 1 && v <= max;
 }
 
-int main(int argc, char **argv) {
-    static bench b = {.n_prompt = 32, .n_decode = 64};
-    const char *path = NULL;
-    size_t n_threads = 1;
+typedef struct arguments {
+    const char *path, *tier;
+    size_t n_threads, n_streams; /* n_streams 0: the usual ones */
+} arguments;
+
+static bool parse(int argc, char **argv, bench *b, arguments *a) {
     bool ok = true;
     for (int i = 1; i < argc && ok; i++) {
         const bool more = i + 1 < argc;
         if (strcmp(argv[i], "--threads") == 0 && more) {
-            ok = parse_count(argv[++i], VB_THREADS_MAX, &n_threads);
+            ok = parse_count(argv[++i], VB_THREADS_MAX, &a->n_threads);
+        } else if (strcmp(argv[i], "--tier") == 0 && more) {
+            a->tier = argv[++i];
         } else if (strcmp(argv[i], "--prompt") == 0 && more) {
-            ok = parse_count(argv[++i], PROMPT_MAX, &b.n_prompt);
+            ok = parse_count(argv[++i], PROMPT_MAX, &b->n_prompt);
         } else if (strcmp(argv[i], "--decode") == 0 && more) {
-            ok = parse_count(argv[++i], PROMPT_MAX, &b.n_decode);
+            ok = parse_count(argv[++i], PROMPT_MAX, &b->n_decode);
+        } else if (strcmp(argv[i], "--streams") == 0 && more) {
+            ok = parse_count(argv[++i], STREAMS_MAX, &a->n_streams);
+        } else if (strcmp(argv[i], "--runs") == 0 && more) {
+            ok = parse_count(argv[++i], RUNS_MAX, &b->n_runs);
+        } else if (strcmp(argv[i], "--json") == 0) {
+            b->json = true;
         } else {
-            ok = !path && argv[i][0] != '-';
-            path = argv[i];
+            ok = !a->path && argv[i][0] != '-';
+            a->path = argv[i];
         }
     }
-    if (!ok || !path) {
-        fprintf(stderr, "usage: bench_scheduler [--threads N] [--prompt N] [--decode N] FILE\n");
+    return ok && a->path;
+}
+
+int main(int argc, char **argv) {
+    static bench b = {.n_prompt = 32, .n_decode = 64, .n_runs = 3};
+    static const size_t usual[COUNTS_MAX] = {1, 4, 16, 64};
+    arguments a = {.n_threads = 1};
+    if (!parse(argc, argv, &b, &a)) {
+        fprintf(stderr, "usage: bench_scheduler [--threads N] [--tier NAME] [--prompt N] "
+                        "[--decode N] [--streams N] [--runs N] [--json] FILE\n");
         return 2;
     }
     vb_error e = {VB_OK, ""};
-    b.n_threads = (int)n_threads;
-    if (run_bench(&b, path, &e)) {
+    memcpy(b.counts, usual, sizeof usual);
+    b.n_counts = COUNTS_MAX;
+    if (a.n_streams) {
+        b.counts[1] = a.n_streams;
+        b.n_counts = a.n_streams > 1 ? 2 : 1;
+    }
+    b.n_threads = (int)a.n_threads;
+    if (run_bench(&b, a.path, a.tier, &e)) {
         fprintf(stderr, "bench_scheduler: %s\n", e.msg);
         return 1;
     }
