@@ -94,6 +94,7 @@ static vb_err measure(const bench *b, size_t n_streams, double *rate, vb_error *
         .kv_bytes = n_streams * vb_session_bytes(c, ctx),
         .sequences_max = n_streams,
         .queue_max = n_streams,
+        .no_speculation = true, /* a stream of drafts would not be one token a step */
     };
     vb_generation_options choices[STREAMS_MAX];
     run r = {.n_streams = n_streams,

@@ -29,3 +29,11 @@ target_link_libraries(bench_server PRIVATE vb_engine PkgConfig::JANSSON)
 # What rows of a decoding pass cost, and what drafts gain: ninja bench_lookup
 add_executable(bench_lookup EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/lookup.c)
 target_link_libraries(bench_lookup PRIVATE vb_engine)
+
+# What an answer costs beside the model: draws, trace, receipt: ninja bench_answer
+add_executable(bench_answer EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/answer.c)
+target_link_libraries(bench_answer PRIVATE vb_engine)
+
+# What a long context costs: ninja bench_context
+add_executable(bench_context EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/context.c)
+target_link_libraries(bench_context PRIVATE vb_model)
