@@ -187,11 +187,15 @@ static vb_err abort_digest(const vb_receipt *r, vb_abort_reason reason, uint64_t
     return err;
 }
 
+vb_err vb_abort_digest(const vb_abort *a, uint8_t out[VB_SHA256_BYTES], vb_error *e) {
+    return abort_digest(&a->r, a->reason, a->aborted_at_ms, out, e);
+}
+
 vb_err vb_abort_check(const vb_abort *a, vb_error *e) {
     uint8_t digest[VB_SHA256_BYTES];
     vb_err err = vb_commitment_check(&a->r, e);
     if (!err) {
-        err = abort_digest(&a->r, a->reason, a->aborted_at_ms, digest, e);
+        err = vb_abort_digest(a, digest, e);
     }
     return err ? err : check_signature(&a->r, digest, sizeof digest, a->signature, "signature", e);
 }

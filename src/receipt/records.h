@@ -79,6 +79,9 @@ VB_MUST_CHECK vb_err vb_abort_encode(const vb_receipt *r, vb_abort_reason reason
 VB_MUST_CHECK vb_err vb_abort_decode(const void *bytes, size_t n_bytes, vb_abort *out, vb_error *e);
 void vb_abort_free(vb_abort *a); /* then empty */
 
+/* What its signature signs: SHA-256 of the tag and of the record without the signature. */
+VB_MUST_CHECK vb_err vb_abort_digest(const vb_abort *a, uint8_t out[VB_SHA256_BYTES], vb_error *e);
+
 /* Its commitment, as vb_commitment_check, and its own signature. */
 VB_MUST_CHECK vb_err vb_abort_check(const vb_abort *a, vb_error *e);
 

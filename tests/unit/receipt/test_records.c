@@ -70,6 +70,7 @@ static void commitments_round_trip(void **state) {
 }
 
 static void aborts_round_trip(void **state) {
+    uint8_t digest[VB_SHA256_BYTES];
     vb_ed25519_key *key = sample_key();
     (void)state;
     for (vb_abort_reason why = VB_ABORT_CANCELLED; why <= VB_ABORT_LOST; why++) {
@@ -81,6 +82,10 @@ static void aborts_round_trip(void **state) {
         vb_receipt_free(&r);
         assert_int_equal(vb_abort_decode(b.data, b.len, &a, NULL), VB_OK);
         assert_int_equal(vb_abort_check(&a, NULL), VB_OK);
+        assert_int_equal(vb_abort_digest(&a, digest, NULL), VB_OK);
+        assert_int_equal(vb_ed25519_verify(a.r.request.server_key, VB_ED25519_PUBLIC_BYTES, digest,
+                                           sizeof digest, a.signature, sizeof a.signature, NULL),
+                         VB_OK);
         assert_int_equal(a.reason, why);
         assert_int_equal(a.aborted_at_ms, at);
         assert_int_equal(vb_abort_encode(&a.r, a.reason, at, key, &again, NULL), VB_OK);
