@@ -127,15 +127,20 @@ int vb_cpu_count(void) {
     return n > 0 ? (int)n : 1;
 }
 
-static size_t mapped_size(size_t n_bytes) {
-    size_t unit = n_bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : PAGE_BYTES;
-    size_t n = n_bytes ? n_bytes : 1;
-    if (n > SIZE_MAX - 2 * unit) {
-        return 0;
-    }
-    return (n + unit - 1) / unit * unit;
+uint64_t vb_memory_peak_bytes(void) {
+    return read_keyed("/proc/self/status", "VmHWM:", 0) * 1024;
 }
 
+/* Whole small pages; 0 on overflow. */
+static size_t mapped_size(size_t n_bytes) {
+    size_t n = n_bytes ? n_bytes : 1;
+    if (n > SIZE_MAX - 2 * HUGE_PAGE_BYTES) {
+        return 0;
+    }
+    return (n + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
+
+/* Huge pages for what fills them: the rest of the last one would be memory that nobody uses. */
 void *vb_alloc_aligned(size_t n_bytes) {
     size_t size = mapped_size(n_bytes);
     if (size == 0) {
@@ -157,7 +162,7 @@ void *vb_alloc_aligned(size_t n_bytes) {
             munmap(p + head + size, extra - head);
         }
         p += head;
-        (void)madvise(p, size, MADV_HUGEPAGE);
+        (void)madvise(p, size / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE);
     }
     return p;
 }

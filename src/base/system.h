@@ -23,6 +23,10 @@ uint64_t vb_memory_available_bytes(void);
 /* Processors this process may run on; >= 1. */
 int vb_cpu_count(void);
 
+/* The most memory that this process has had resident since its program began; 0 when the system does
+ * not say. What the system caches of files is not counted. */
+uint64_t vb_memory_peak_bytes(void);
+
 /* 64-byte aligned memory (2 MiB aligned with huge pages advised when large), zeroed; NULL when
  * there is none. Freed with vb_free_aligned and the same size. */
 void *vb_alloc_aligned(size_t n_bytes);
