@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "json/jcs.h"
 
 enum { DECIMAL_BYTES = 24 };
@@ -13,26 +14,10 @@ const char *vb_proof_chain(const char *id, vb_beacon_kind kind) {
     return vb_beacon_kind_of_id(id) == kind ? strchr(id, ':') + 1 : NULL;
 }
 
-/* Digits without sign or leading zero, and nothing after them. */
-static bool read_decimal(const char *s, size_t n, uint64_t *out) {
-    uint64_t v = 0;
-    if (n == 0 || (s[0] == '0' && n > 1)) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (s[i] < '0' || s[i] > '9' || __builtin_mul_overflow(v, (uint64_t)10, &v) ||
-            __builtin_add_overflow(v, (uint64_t)(s[i] - '0'), &v)) {
-            return false;
-        }
-    }
-    *out = v;
-    return true;
-}
-
 vb_err vb_proof_chain_number(const char *id, vb_beacon_kind kind, uint64_t *out, vb_error *e) {
     const char *chain = vb_proof_chain(id, kind);
     uint64_t v;
-    if (!chain || !read_decimal(chain, strlen(chain), &v) || v == 0) {
+    if (!chain || !vb_decimal_decode(chain, strlen(chain), &v) || v == 0) {
         return vb_fail(e, VB_EFORMAT, "beacon id: expected %s:<decimal number from 1>, found %s",
                        vb_beacon_kind_name(kind), id);
     }
@@ -193,7 +178,7 @@ void vb_node_integer(vb_fields *f, const char *name, uint64_t max, uint64_t *out
         i = (uint64_t)json_integer_value(v);
         ok = true;
     } else if (json_is_string(v)) {
-        ok = read_decimal(json_string_value(v), json_string_length(v), &i);
+        ok = vb_decimal_decode(json_string_value(v), json_string_length(v), &i);
     }
     if (!ok || i > max) {
         vb_field_fail(f, VB_EFORMAT, name, "expected an integer, 0 .. %" PRIu64, max);

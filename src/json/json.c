@@ -8,6 +8,7 @@
 #include <string.h>
 #include <threads.h>
 
+#include "base/decimal.h"
 #include "base/limits.h"
 #include "json/jcs.h"
 
@@ -266,28 +267,13 @@ void vb_field_u32(vb_fields *f, const char *name, uint32_t min, uint32_t max, ui
     }
 }
 
-static bool parse_decimal(const char *s, size_t n, uint64_t *out) {
-    if (n == 0 || n > 20 || (s[0] == '0' && n > 1)) {
-        return false;
-    }
-    uint64_t v = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (s[i] < '0' || s[i] > '9' || __builtin_mul_overflow(v, 10u, &v) ||
-            __builtin_add_overflow(v, (uint64_t)(s[i] - '0'), &v)) {
-            return false;
-        }
-    }
-    *out = v;
-    return true;
-}
-
 void vb_field_decimal(vb_fields *f, const char *name, uint64_t min, uint64_t max, uint64_t *out) {
     const json_t *v = typed(f, name, JSON_STRING, "a decimal string");
     uint64_t d;
     if (!v) {
         return;
     }
-    if (!parse_decimal(json_string_value(v), json_string_length(v), &d) || d < min || d > max) {
+    if (!vb_decimal_decode(json_string_value(v), json_string_length(v), &d) || d < min || d > max) {
         vb_field_fail(f, VB_EFORMAT, name,
                       "expected a decimal string, %" PRIu64 " .. %" PRIu64 ", no leading zero", min,
                       max);
