@@ -34,9 +34,11 @@ typedef struct vb_tlog_entry {
     vb_abort_reason reason;                 /* ABORT */
 } vb_tlog_entry;
 
+const char *vb_tlog_kind_name(vb_tlog_kind kind); /* "commitment", "receipt", "abort" */
+
 /* Of a record that is decoded (or about to be signed and encoded): request, commitment and
- * commitment_signature of r are set; the digest of a receipt or abort and its signature are given.
- * They do not check it. */
+ * commitment_signature of r are set; the digest of a receipt (vb_receipt_verification_hash) or of
+ * an abort (vb_abort_digest) and its signature are given. They do not check it. */
 void vb_tlog_entry_of_commitment(const vb_receipt *r, vb_tlog_entry *out);
 void vb_tlog_entry_of_receipt(const vb_receipt *r, const uint8_t verification_hash[VB_SHA256_BYTES],
                               const uint8_t signature[VB_ED25519_SIGNATURE_BYTES],
@@ -46,7 +48,13 @@ void vb_tlog_entry_of_abort(const vb_receipt *r, vb_abort_reason reason,
                             const uint8_t signature[VB_ED25519_SIGNATURE_BYTES],
                             vb_tlog_entry *out);
 
-/* Appends the entry's bytes. */
+/* Of a receipt, an abort or a commitment record as it is written; server_key is its request's. The
+ * record is decoded, not checked. VB_EFORMAT: it is none of the three. */
+VB_MUST_CHECK vb_err vb_tlog_entry_of_record(const void *record, size_t n_bytes, vb_tlog_entry *out,
+                                             uint8_t server_key[VB_ED25519_PUBLIC_BYTES],
+                                             vb_error *e);
+
+/* Appends the entry's bytes. VB_EFORMAT: a number or a reason is out of its range. */
 VB_MUST_CHECK vb_err vb_tlog_entry_encode(const vb_tlog_entry *entry, vb_buf *out, vb_error *e);
 
 /* VB_EFORMAT, VB_ELIMIT; VB_EUNSUPPORTED for another version. */
