@@ -255,7 +255,7 @@ static void bench_queries(bench *b, const char *part, size_t n_q) {
         n_keys[i] = KEYS - (n_q - 1 - i);
     }
     float *q = some_floats(b, n_q * HEAD_DIM), *out = take(n_q * HEAD_DIM * sizeof *out);
-    float *scratch = take(n_q * KEYS * sizeof *scratch);
+    float *scratch = take(vb_attention_scratch_floats(n_q, KEYS, HEAD_DIM) * sizeof *scratch);
     double best = HUGE_VAL;
     for (int i = 0; i < REPEATS; i++) {
         const double start = seconds(1);

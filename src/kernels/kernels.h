@@ -108,7 +108,7 @@ typedef struct vb_kernels {
      * 0 .. n_keys[i] - 1 (n_keys[i] >= 1); out[i * out_stride .. + head_dim] receives its
      * result. Page p holds keys 256 p ..; key_pages and value_pages list
      * ceil(max n_keys / 256) pages. scale is vb_attention_scale(head_dim). scratch holds
-     * n_q * (max n_keys rounded up to a multiple of 256) floats, 64-byte aligned. */
+     * vb_attention_scratch_floats(n_q, max n_keys, head_dim) floats, 64-byte aligned. */
     void (*attention)(const float *q, size_t q_stride, size_t n_q, const size_t *n_keys,
                       size_t head_dim, const uint16_t *const *key_pages,
                       const uint16_t *const *value_pages, float scale, float *scratch, float *out,
@@ -123,6 +123,12 @@ typedef struct vb_kernels {
     /* w[i] = floor(exp((x[i] - x_max) / temperature) * 2^40). */
     void (*exp_weights)(const float *x, size_t n, float x_max, float temperature, uint64_t *w);
 } vb_kernels;
+
+/* Room for the scores of every query, one page as f32, and a sum a query. */
+static inline size_t vb_attention_scratch_floats(size_t n_q, size_t n_keys, size_t head_dim) {
+    const size_t rounded = (n_keys + VB_ATTN_CHUNK - 1) / VB_ATTN_CHUNK * VB_ATTN_CHUNK;
+    return n_q * rounded + VB_ATTN_CHUNK * head_dim + n_q;
+}
 
 /* The tiers this build has and this processor can run, slowest first ("scalar" always). */
 size_t vb_kernels_list(const vb_kernels **out, size_t max);

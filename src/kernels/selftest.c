@@ -19,7 +19,7 @@ enum {
     WEIGHT_BYTES_MAX = ROWS * COLS_MAX * 4,
     KEYS = 300,
     HEAD_DIM_MAX = 72,
-    QUERIES = 5,
+    QUERIES = 9, /* more than a tier keeps in registers */
     N_MAX = 1000
 };
 
@@ -385,13 +385,14 @@ static vb_err test_rope(test *t) {
 /* ---- attention ---- */
 
 static vb_err test_head(test *t, size_t head_dim) {
-    static const size_t n_keys[QUERIES] = {1, 256, KEYS - 1, KEYS, 257};
+    static const size_t n_keys[QUERIES] = {1, 256, KEYS - 1, KEYS, 257, 17, 16, 255, KEYS};
     enum { PAGES = 2, STRIDE = PAGES * VB_ATTN_CHUNK };
     size_t page_bytes = VB_ATTN_CHUNK * head_dim * sizeof(uint16_t);
     uint16_t *keys[2][PAGES], *values[2][PAGES];
     float *q = take(t, QUERIES * HEAD_DIM_MAX * sizeof *q);
     float *kv = take(t, 2 * HEAD_DIM_MAX * sizeof *kv);
-    float *scratch = take(t, QUERIES * STRIDE * sizeof *scratch);
+    float *scratch =
+        take(t, vb_attention_scratch_floats(QUERIES, KEYS, head_dim) * sizeof *scratch);
     float *got = take(t, QUERIES * HEAD_DIM_MAX * sizeof *got);
     float *want = take(t, QUERIES * HEAD_DIM_MAX * sizeof *want);
     for (int side = 0; side < 2; side++) {
@@ -453,7 +454,7 @@ static vb_err test_faint_keys(test *t) {
     enum { DIM = 21, COUNT = 250 };
     const size_t page_bytes = VB_ATTN_CHUNK * DIM * sizeof(uint16_t);
     uint16_t *keys = take(t, page_bytes), *values = take(t, page_bytes);
-    float *scratch = take(t, 2 * VB_ATTN_CHUNK * sizeof *scratch);
+    float *scratch = take(t, vb_attention_scratch_floats(2, COUNT, DIM) * sizeof *scratch);
     float key[DIM] = {0}, value[DIM] = {0}, q[2 * DIM] = {8.0f}, got[2 * DIM], want[2 * DIM];
     const size_t n_keys[2] = {COUNT, COUNT - 31};
     if (t->out_of_memory) {

@@ -19,7 +19,7 @@
 
 enum {
     LOGITS_ROWS = 64,  /* rows of the output head computed together */
-    ATTN_QUERIES = 16, /* queries that share one pass over keys and values */
+    ATTN_QUERIES = 48, /* queries that share one pass over keys and values */
     ARRAYS_MAX = 32
 };
 
@@ -115,7 +115,8 @@ static void take_all(vb_workspace *w) {
     const size_t queries = w->group_tokens * group;
     const size_t keys = (w->ctx_max + VB_ATTN_CHUNK - 1) / VB_ATTN_CHUNK * VB_ATTN_CHUNK;
     w->attn_rows_each = (queries * c->head_dim + 15) / 16 * 16;
-    w->attn_scores_each = queries * keys;
+    w->attn_scores_each =
+        (vb_attention_scratch_floats(queries, keys, c->head_dim) + 15) / 16 * 16;
     w->attn_in = take(w, threads * w->attn_rows_each, sizeof(float));
     w->attn_out = take(w, threads * w->attn_rows_each, sizeof(float));
     w->attn_scores = take(w, threads * w->attn_scores_each, sizeof(float));

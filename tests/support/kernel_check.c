@@ -411,7 +411,7 @@ bool vb_check_rows(vb_kernel_check *c) {
 
 /* ---- attention ---- */
 
-enum { PAGES_MAX = 3 };
+enum { PAGES_MAX = 3, QUERIES_MAX = 40 };
 
 typedef struct cache {
     size_t pages, head_dim, keys;
@@ -495,7 +495,8 @@ static bool check_faint_keys(vb_kernel_check *c, vb_guarded *g, size_t dim) {
     size_t keys = 2 + below(c, VB_ATTN_CHUNK - 1), where;
     cache a = take_cache(c, g, keys, dim);
     float *k = floats(c, g, dim), *v = floats(c, g, dim), *q = floats(c, g, dim);
-    float *scratch = vb_guarded_take(g, VB_ATTN_CHUNK * sizeof *scratch, 64, VB_GUARD_AFTER);
+    const size_t n_scratch = vb_attention_scratch_floats(1, keys, dim);
+    float *scratch = vb_guarded_take(g, n_scratch * sizeof *scratch, 64, VB_GUARD_AFTER);
     float *got = floats(c, g, dim), *want = floats(c, g, dim);
     memset(k, 0, dim * sizeof *k);
     memset(v, 0, dim * sizeof *v);
@@ -521,12 +522,14 @@ bool vb_check_attention(vb_kernel_check *c) {
     vb_guarded g = {0};
     size_t dim = below(c, 2) ? 16 * (1 + below(c, 8)) : 1 + below(c, 140);
     size_t keys = 1 + below(c, below(c, 2) ? 40 : PAGES_MAX * VB_ATTN_CHUNK - 1);
-    size_t n_q = 1 + below(c, 9), q_stride = dim + below(c, 3), out_stride = dim + below(c, 3);
-    size_t n_keys[9], where, rounded = (keys + VB_ATTN_CHUNK - 1) / VB_ATTN_CHUNK * VB_ATTN_CHUNK;
+    size_t n_q = 1 + below(c, below(c, 4) ? 9 : QUERIES_MAX), q_stride = dim + below(c, 3),
+           out_stride = dim + below(c, 3);
+    size_t n_keys[QUERIES_MAX], where;
     bool causal = below(c, 2);
     cache got = take_cache(c, &g, keys, dim), want = take_cache(c, &g, keys, dim);
     float *q = floats(c, &g, (n_q - 1) * q_stride + dim);
-    float *scratch = vb_guarded_take(&g, n_q * rounded * sizeof *scratch, 64, VB_GUARD_AFTER);
+    const size_t n_scratch = vb_attention_scratch_floats(n_q, keys, dim);
+    float *scratch = vb_guarded_take(&g, n_scratch * sizeof *scratch, 64, VB_GUARD_AFTER);
     size_t n_out = (n_q - 1) * out_stride + dim;
     float *a = floats(c, &g, n_out), *b = floats(c, &g, n_out);
     for (size_t i = 0; i < n_q; i++) {
@@ -537,7 +540,7 @@ bool vb_check_attention(vb_kernel_check *c) {
     some_floats(c, below(c, 3) ? ORDINARY : MIXED, q, (n_q - 1) * q_stride + dim);
     memset(a, CANARY, n_out * sizeof *a);
     memset(b, CANARY, n_out * sizeof *b);
-    memset(scratch, 0xff, n_q * rounded * sizeof *scratch);
+    memset(scratch, 0xff, n_scratch * sizeof *scratch);
     bool ok = check_store(c, &g, &got, &want) && check_overflow(c, &g, dim) &&
               check_faint_keys(c, &g, dim);
     if (ok) {

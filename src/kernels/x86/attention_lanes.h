@@ -1,28 +1,31 @@
 /*
  * Attention (spec/arithmetic.md section 6) of one tier; included once by each tier, after its
  * lanes. Keys are in the lanes for scores and dimensions for values, so that every sum is
- * sequential within its lane. Up to QUERIES queries share each key and value that is loaded.
+ * sequential within its lane. Queries are worked on in sets of up to QUERIES that share each key
+ * and value loaded; when there are more than two sets, a page is widened to f32 once for all.
  */
 #include "kernels/x86/common_lanes.h"
 #include "kernels/x86/internal.h"
 
-enum { LANES = VB_LANES, PAGE_TILES = VB_ATTN_CHUNK / VB_LANES };
+enum { LANES = VB_LANES, ACCUMULATORS_MAX = 28 };
 
-/* A few queries that are worked on together. */
-typedef struct group {
-    const float *q; /* of the first */
-    size_t q_stride;
+/* All queries of a call. */
+typedef struct call {
+    const float *q;
+    size_t q_stride, n_q;
     const size_t *n_keys;
-    float *score; /* of the first: a score, then its exponential, for each key */
+    size_t most_keys;
+    float *score; /* [n_q][score_stride]: a score, then its exponential, for each key */
     size_t score_stride;
-    float *out; /* of the first */
+    float *den;  /* [n_q] */
+    float *wide; /* a page as f32; NULL: keys and values are widened as they are used */
+    float *out;
     size_t out_stride;
     size_t head_dim;
     const uint16_t *const *key_pages;
     const uint16_t *const *value_pages;
     float scale;
-    float den[QUERIES];
-} group;
+} call;
 
 VB_INLINE size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
@@ -34,42 +37,61 @@ VB_INLINE size_t keys_in_page(size_t n_keys, size_t p) {
     return n_keys <= begin ? 0 : smaller(n_keys - begin, VB_ATTN_CHUNK);
 }
 
-/* Scores of n_tiles tiles of 16 keys from the given tile of page p on. */
-VB_INLINE void score_tiles(int n_q, int n_tiles, const group *g, size_t p, size_t first_tile) {
-    f32s acc[QUERIES * 4];
-    const uint16_t *keys = g->key_pages[p] + first_tile * g->head_dim * LANES;
+VB_INLINE void widen(const uint16_t *from, size_t n, float *to) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        f_store(to + i, f_from_f16(from + i));
+    }
+    if (i < n) {
+        f_store_n(to + i, f_from_f16_n(from + i, n - i), n - i);
+    }
+}
+
+/* Scores of queries first .. + n_q with n_tiles tiles of 16 keys from the given tile of page p on.
+ */
+VB_INLINE void score_tiles(int n_q, int n_tiles, bool wide, const call *c, size_t first, size_t p,
+                           size_t tile) {
+    f32s acc[ACCUMULATORS_MAX], k[4];
+    const size_t at = tile * c->head_dim * LANES;
+    const uint16_t *keys = c->key_pages[p] + at;
+    const float *q = c->q + first * c->q_stride;
     VB_UNROLL for (int i = 0; i < n_q * n_tiles; i++) {
         acc[i] = f_set(0.0f);
     }
-    for (size_t i = 0; i < g->head_dim; i++) {
+    for (size_t i = 0; i < c->head_dim; i++) {
         VB_UNROLL for (int t = 0; t < n_tiles; t++) {
-            f32s k = f_from_f16(keys + (t * g->head_dim + i) * LANES);
-            VB_UNROLL for (int c = 0; c < n_q; c++) {
-                f32s *a = &acc[c * n_tiles + t];
-                *a = f_add(*a, f_mul(f_set(g->q[c * g->q_stride + i]), k));
+            const size_t of = (t * c->head_dim + i) * LANES;
+            k[t] = wide ? f_load(c->wide + at + of) : f_from_f16(keys + of);
+        }
+        VB_UNROLL for (int j = 0; j < n_q; j++) {
+            f32s x = f_set(q[j * c->q_stride + i]);
+            VB_UNROLL for (int t = 0; t < n_tiles; t++) {
+                acc[j * n_tiles + t] = f_add(acc[j * n_tiles + t], f_mul(x, k[t]));
             }
         }
     }
-    VB_UNROLL for (int c = 0; c < n_q; c++) {
-        float *score = g->score + c * g->score_stride + p * VB_ATTN_CHUNK + first_tile * LANES;
+    VB_UNROLL for (int j = 0; j < n_q; j++) {
+        float *score = c->score + (first + j) * c->score_stride + p * VB_ATTN_CHUNK + tile * LANES;
         VB_UNROLL for (int t = 0; t < n_tiles; t++) {
-            f_store(score + t * LANES, f_mul(acc[c * n_tiles + t], f_set(g->scale)));
+            f_store(score + t * LANES, f_mul(acc[j * n_tiles + t], f_set(c->scale)));
         }
     }
 }
 
-VB_INLINE void scores(int n_q, const group *g, size_t most_keys) {
+VB_INLINE void score_page(int n_q, const call *c, size_t first, size_t p) {
     const int n_tiles = n_q == 1 ? 4 : KEY_TILES;
-    for (size_t p = 0; p * VB_ATTN_CHUNK < most_keys; p++) {
-        size_t tiles = (keys_in_page(most_keys, p) + LANES - 1) / LANES;
-        for (size_t t = 0; t < tiles; t += (size_t)n_tiles) {
-            score_tiles(n_q, n_tiles, g, p, t);
+    const size_t tiles = (keys_in_page(c->most_keys, p) + LANES - 1) / LANES;
+    for (size_t t = 0; t < tiles; t += (size_t)n_tiles) {
+        if (c->wide) {
+            score_tiles(n_q, n_tiles, true, c, first, p, t);
+        } else {
+            score_tiles(n_q, n_tiles, false, c, first, p, t);
         }
     }
 }
 
 /* e_j = exp(s_j - max s) in place, over the n keys seen. */
-VB_INLINE void exponentials(float *s, size_t n) {
+static void exponentials(float *s, size_t n) {
     size_t i = 0;
     f32s best = f_set(s[0]);
     for (; i + LANES <= n; i += LANES) {
@@ -95,108 +117,145 @@ VB_INLINE void add_chunk(float *out, f32s sum, size_t dims, bool first) {
     f_store_n(out, sum, dims);
 }
 
+/* n of the 16 dimensions from element `at` of page p on. */
+VB_INLINE f32s value_lanes(bool wide, const call *c, size_t p, size_t at, size_t n) {
+    if (wide) {
+        return n < LANES ? f_load_n(c->wide + at, n) : f_load(c->wide + at);
+    }
+    return n < LANES ? f_from_f16_n(c->value_pages[p] + at, n) : f_from_f16(c->value_pages[p] + at);
+}
+
 /* Values of page p: dimensions d .. of n_tiles tiles, the last of them last_dims wide. Keys that
  * all the queries see are loaded once; then each takes the rest of its own. One call a page also
  * sums the denominators. */
-VB_INLINE void value_tiles(int n_q, int n_tiles, bool with_den, group *g, size_t p, size_t d,
-                           size_t last_dims) {
-    f32s acc[QUERIES * 4], v[4];
+VB_INLINE void value_tiles(int n_q, int n_tiles, bool wide, bool with_den, const call *c,
+                           size_t first, size_t p, size_t d, size_t last_dims) {
+    f32s acc[ACCUMULATORS_MAX], v[4];
     float den[QUERIES] = {0};
-    const uint16_t *page = g->value_pages[p] + d;
     size_t n[QUERIES], common = VB_ATTN_CHUNK;
-    const bool partial = last_dims < LANES;
     VB_UNROLL for (int i = 0; i < n_q * n_tiles; i++) {
         acc[i] = f_set(0.0f);
     }
-    VB_UNROLL for (int c = 0; c < n_q; c++) {
-        n[c] = keys_in_page(g->n_keys[c], p);
-        common = smaller(common, n[c]);
+    VB_UNROLL for (int i = 0; i < n_q; i++) {
+        n[i] = keys_in_page(c->n_keys[first + i], p);
+        common = smaller(common, n[i]);
     }
-    const float *e = g->score + p * VB_ATTN_CHUNK;
+    const float *e = c->score + first * c->score_stride + p * VB_ATTN_CHUNK;
     for (size_t j = 0; j < common; j++) {
         VB_UNROLL for (int t = 0; t < n_tiles; t++) {
-            const uint16_t *at = page + j * g->head_dim + t * LANES;
-            v[t] = partial ? f_from_f16_n(at, last_dims) : f_from_f16(at);
+            v[t] = value_lanes(wide, c, p, j * c->head_dim + d + t * LANES, last_dims);
         }
-        VB_UNROLL for (int c = 0; c < n_q; c++) {
-            float w = e[c * g->score_stride + j];
-            den[c] = with_den ? den[c] + w : 0;
+        VB_UNROLL for (int i = 0; i < n_q; i++) {
+            float w = e[i * c->score_stride + j];
+            den[i] = with_den ? den[i] + w : 0;
             VB_UNROLL for (int t = 0; t < n_tiles; t++) {
-                acc[c * n_tiles + t] = f_add(acc[c * n_tiles + t], f_mul(f_set(w), v[t]));
+                acc[i * n_tiles + t] = f_add(acc[i * n_tiles + t], f_mul(f_set(w), v[t]));
             }
         }
     }
-    VB_UNROLL for (int c = 0; c < n_q; c++) {
-        for (size_t j = common; j < n[c]; j++) {
-            float w = e[c * g->score_stride + j];
-            den[c] = with_den ? den[c] + w : 0;
+    VB_UNROLL for (int i = 0; i < n_q; i++) {
+        for (size_t j = common; j < n[i]; j++) {
+            float w = e[i * c->score_stride + j];
+            den[i] = with_den ? den[i] + w : 0;
             VB_UNROLL for (int t = 0; t < n_tiles; t++) {
-                const uint16_t *at = page + j * g->head_dim + t * LANES;
-                f32s value = partial ? f_from_f16_n(at, last_dims) : f_from_f16(at);
-                acc[c * n_tiles + t] = f_add(acc[c * n_tiles + t], f_mul(f_set(w), value));
+                f32s x = value_lanes(wide, c, p, j * c->head_dim + d + t * LANES, last_dims);
+                acc[i * n_tiles + t] = f_add(acc[i * n_tiles + t], f_mul(f_set(w), x));
             }
         }
-        if (n[c] > 0) {
+        if (n[i] > 0) {
             VB_UNROLL for (int t = 0; t < n_tiles; t++) {
-                float *out = g->out + c * g->out_stride + d + t * LANES;
-                add_chunk(out, acc[c * n_tiles + t], last_dims, p == 0);
+                float *out = c->out + (first + i) * c->out_stride + d + t * LANES;
+                add_chunk(out, acc[i * n_tiles + t], last_dims, p == 0);
             }
             if (with_den) {
-                g->den[c] = p == 0 ? den[c] : g->den[c] + den[c];
+                c->den[first + i] = p == 0 ? den[i] : c->den[first + i] + den[i];
             }
         }
     }
 }
 
-VB_INLINE void values(int n_q, group *g, size_t most_keys) {
+VB_INLINE void value_page(int n_q, bool wide, const call *c, size_t first, size_t p) {
     const int n_tiles = n_q == 1 ? 4 : DIM_TILES;
-    for (size_t p = 0; p * VB_ATTN_CHUNK < most_keys; p++) {
-        const size_t wide = (size_t)n_tiles * LANES;
-        size_t d = 0;
-        if (wide <= g->head_dim) {
-            value_tiles(n_q, n_tiles, true, g, p, d, LANES);
-            d += wide;
+    const size_t step = (size_t)n_tiles * LANES;
+    size_t d = 0;
+    if (step <= c->head_dim) {
+        value_tiles(n_q, n_tiles, wide, true, c, first, p, d, LANES);
+        d += step;
+    }
+    for (; d + step <= c->head_dim; d += step) {
+        value_tiles(n_q, n_tiles, wide, false, c, first, p, d, LANES);
+    }
+    for (; d < c->head_dim; d += LANES) {
+        value_tiles(n_q, 1, wide, d == 0, c, first, p, d, smaller(c->head_dim - d, LANES));
+    }
+}
+
+VB_INLINE void values(int n_q, const call *c, size_t first, size_t p) {
+    if (c->wide) {
+        value_page(n_q, true, c, first, p);
+    } else {
+        value_page(n_q, false, c, first, p);
+    }
+}
+
+/* How many of the queries left go into the next set: no set is much smaller than another. */
+VB_INLINE size_t set_size(size_t left) {
+    return left <= QUERIES ? left : left < 2 * QUERIES ? (left + 1) / 2 : QUERIES;
+}
+
+static void score_set(const call *c, size_t first, size_t n, size_t p) {
+    switch (n) {
+    case 1: score_page(1, c, first, p); break;
+    case 2: score_page(2, c, first, p); break;
+    case 3: score_page(3, c, first, p); break;
+    case 4: score_page(4, c, first, p); break;
+#if VB_SETS_OF_7
+    case 5: score_page(5, c, first, p); break;
+    case 6: score_page(6, c, first, p); break;
+    case 7: score_page(7, c, first, p); break;
+#endif
+    default: VB_ASSERT(false);
+    }
+}
+
+static void value_set(const call *c, size_t first, size_t n, size_t p) {
+    switch (n) {
+    case 1: values(1, c, first, p); break;
+    case 2: values(2, c, first, p); break;
+    case 3: values(3, c, first, p); break;
+    case 4: values(4, c, first, p); break;
+#if VB_SETS_OF_7
+    case 5: values(5, c, first, p); break;
+    case 6: values(6, c, first, p); break;
+    case 7: values(7, c, first, p); break;
+#endif
+    default: VB_ASSERT(false);
+    }
+}
+
+static void scores(const call *c, size_t n_pages) {
+    for (size_t p = 0; p < n_pages; p++) {
+        if (c->wide) {
+            size_t tiles = (keys_in_page(c->most_keys, p) + LANES - 1) / LANES;
+            widen(c->key_pages[p], tiles * LANES * c->head_dim, c->wide);
         }
-        for (; d + wide <= g->head_dim; d += wide) {
-            value_tiles(n_q, n_tiles, false, g, p, d, LANES);
-        }
-        for (; d < g->head_dim; d += LANES) {
-            value_tiles(n_q, 1, d == 0, g, p, d, smaller(g->head_dim - d, LANES));
+        for (size_t i = 0, n; i < c->n_q; i += n) {
+            n = set_size(c->n_q - i);
+            score_set(c, i, n, p);
         }
     }
 }
 
-VB_INLINE void attend(int n_q, group *g) {
-    size_t most_keys = 0;
-    for (int c = 0; c < n_q; c++) {
-        most_keys = g->n_keys[c] > most_keys ? g->n_keys[c] : most_keys;
-    }
-    scores(n_q, g, most_keys);
-    for (int c = 0; c < n_q; c++) {
-        exponentials(g->score + c * g->score_stride, g->n_keys[c]);
-    }
-    values(n_q, g, most_keys);
-    for (int c = 0; c < n_q; c++) {
-        float *out = g->out + c * g->out_stride;
-        f32s den = f_set(g->den[c]);
-        for (size_t d = 0; d < g->head_dim; d += LANES) {
-            size_t n = smaller(g->head_dim - d, LANES);
-            f_store_n(out + d, f_div(f_load_n(out + d, n), den), n);
+static void weighted_values(const call *c, size_t n_pages) {
+    for (size_t p = 0; p < n_pages; p++) {
+        if (c->wide) {
+            widen(c->value_pages[p], keys_in_page(c->most_keys, p) * c->head_dim, c->wide);
+        }
+        for (size_t i = 0, n; i < c->n_q; i += n) {
+            n = set_size(c->n_q - i);
+            value_set(c, i, n, p);
         }
     }
-}
-
-static void attend_most(group *g) {
-    attend(QUERIES, g);
-}
-static void attend_4(group *g) {
-    attend(4, g);
-}
-static void attend_2(group *g) {
-    attend(2, g);
-}
-static void attend_1(group *g) {
-    attend(1, g);
 }
 
 void TIER(vb_attention)(const float *q, size_t q_stride, size_t n_q, const size_t *n_keys,
@@ -208,31 +267,35 @@ void TIER(vb_attention)(const float *q, size_t q_stride, size_t n_q, const size_
         VB_ASSERT(n_keys[i] >= 1);
         most_keys = n_keys[i] > most_keys ? n_keys[i] : most_keys;
     }
-    size_t score_stride = (most_keys + VB_ATTN_CHUNK - 1) / VB_ATTN_CHUNK * VB_ATTN_CHUNK;
-    for (size_t i = 0; i < n_q;) {
-        group g = {.q = q + i * q_stride,
-                   .q_stride = q_stride,
-                   .n_keys = n_keys + i,
-                   .score = scratch + i * score_stride,
-                   .score_stride = score_stride,
-                   .out = out + i * out_stride,
-                   .out_stride = out_stride,
-                   .head_dim = head_dim,
-                   .key_pages = key_pages,
-                   .value_pages = value_pages,
-                   .scale = scale};
-        if (n_q - i >= QUERIES) {
-            attend_most(&g);
-            i += QUERIES;
-        } else if (n_q - i >= 4) {
-            attend_4(&g);
-            i += 4;
-        } else if (n_q - i >= 2) {
-            attend_2(&g);
-            i += 2;
-        } else {
-            attend_1(&g);
-            i++;
+    const size_t n_pages = (most_keys + VB_ATTN_CHUNK - 1) / VB_ATTN_CHUNK;
+    const size_t stride = n_pages * VB_ATTN_CHUNK;
+    float *page = scratch + n_q * stride;
+    const call c = {.q = q,
+                    .q_stride = q_stride,
+                    .n_q = n_q,
+                    .n_keys = n_keys,
+                    .most_keys = most_keys,
+                    .score = scratch,
+                    .score_stride = stride,
+                    .den = page + VB_ATTN_CHUNK * head_dim,
+                    .wide = n_q > 2 * QUERIES ? page : NULL,
+                    .out = out,
+                    .out_stride = out_stride,
+                    .head_dim = head_dim,
+                    .key_pages = key_pages,
+                    .value_pages = value_pages,
+                    .scale = scale};
+    scores(&c, n_pages);
+    for (size_t i = 0; i < n_q; i++) {
+        exponentials(c.score + i * stride, n_keys[i]);
+    }
+    weighted_values(&c, n_pages);
+    for (size_t i = 0; i < n_q; i++) {
+        f32s den = f_set(c.den[i]);
+        for (size_t d = 0; d < head_dim; d += LANES) {
+            size_t n = smaller(head_dim - d, LANES);
+            float *at = out + i * out_stride + d;
+            f_store_n(at, f_div(f_load_n(at, n), den), n);
         }
     }
 }

@@ -20,11 +20,7 @@ VB_INLINE f32s f_exp(f32s x) {
     p = f_add(f_mul(p, r), f_set(VB_EXP_P1));
     p = f_add(f_mul(p, r), f_set(VB_EXP_P0));
     f32s y = f_add(f_add(f_mul(p, f_mul(r, r)), r), f_set(1.0f));
-    i32s k = i_sub(f_bits(shifted), f_bits(magic));
-    i32s k_lo = i_sub(i_half(i_add(k, i_set(512))), i_set(256));
-    i32s k_hi = i_sub(k, k_lo);
-    y = f_mul(y, f_from_bits(i_to_exponent(i_add(k_lo, i_set(127)))));
-    y = f_mul(y, f_from_bits(i_to_exponent(i_add(k_hi, i_set(127)))));
+    y = f_times_power(y, n);
     y = f_if_gt(x, f_set(VB_EXP_MAX), f_from_bits(i_set(0x7f800000u)), y);
     return f_if_lt(x, f_set(VB_EXP_MIN), f_set(0.0f), y);
 }

@@ -12,6 +12,7 @@
 
 /* Register tiles that fit 16 registers. */
 enum { FLOAT_ROWS = 2, FLOAT_TOKENS = 2, QUERIES = 4, KEY_TILES = 1, DIM_TILES = 1 };
+#define VB_SETS_OF_7 0
 
 typedef struct f32s {
     __m256 lo, hi;
@@ -101,26 +102,30 @@ VB_INLINE i32s i_set(uint32_t x) {
 VB_INLINE i32s i_add(i32s a, i32s b) {
     return (i32s){_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
 }
-VB_INLINE i32s i_sub(i32s a, i32s b) {
-    return (i32s){_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)};
-}
 VB_INLINE i32s i_and(i32s a, i32s b) {
     return (i32s){_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)};
 }
 VB_INLINE i32s i_max(i32s a, i32s b) { /* unsigned */
     return (i32s){_mm256_max_epu32(a.lo, b.lo), _mm256_max_epu32(a.hi, b.hi)};
 }
-VB_INLINE i32s i_half(i32s a) { /* unsigned, shifted right by 1 */
-    return (i32s){_mm256_srli_epi32(a.lo, 1), _mm256_srli_epi32(a.hi, 1)};
-}
-VB_INLINE i32s i_to_exponent(i32s a) { /* shifted left by 23 */
-    return (i32s){_mm256_slli_epi32(a.lo, 23), _mm256_slli_epi32(a.hi, 23)};
-}
 VB_INLINE __m256i i_low(i32s a) {
     return a.lo;
 }
 VB_INLINE __m256i i_high(i32s a) {
     return a.hi;
+}
+
+/* By two factors, each a normal number: the first product is exact. */
+VB_INLINE __m256 times_power(__m256 y, __m256 n) {
+    const __m256i bias = _mm256_set1_epi32(127), k = _mm256_cvtps_epi32(n);
+    const __m256i lo = _mm256_srai_epi32(k, 1), hi = _mm256_sub_epi32(k, lo);
+    __m256i power = _mm256_slli_epi32(_mm256_add_epi32(lo, bias), 23);
+    y = _mm256_mul_ps(y, _mm256_castsi256_ps(power));
+    power = _mm256_slli_epi32(_mm256_add_epi32(hi, bias), 23);
+    return _mm256_mul_ps(y, _mm256_castsi256_ps(power));
+}
+VB_INLINE f32s f_times_power(f32s y, f32s n) {
+    return (f32s){times_power(y.lo, n.lo), times_power(y.hi, n.hi)};
 }
 
 VB_INLINE __m256 f16_widened(const uint16_t *p) {

@@ -15,7 +15,8 @@
 
 /* Register tiles that fit 32 registers: rows x tokens of float products, queries x tiles of
  * keys and queries x tiles of dimensions of attention. */
-enum { FLOAT_ROWS = 4, FLOAT_TOKENS = 4, QUERIES = 6, KEY_TILES = 4, DIM_TILES = 4 };
+enum { FLOAT_ROWS = 4, FLOAT_TOKENS = 4, QUERIES = 7, KEY_TILES = 4, DIM_TILES = 4 };
+#define VB_SETS_OF_7 1
 
 typedef __m512 f32s;
 typedef __m512i i32s;
@@ -82,26 +83,22 @@ VB_INLINE __m256 f_high(f32s a) {
     return _mm512_extractf32x8_ps(a, 1);
 }
 
+/* y * 2^n, rounded once, for whole n that leave a finite result. */
+VB_INLINE f32s f_times_power(f32s y, f32s n) {
+    return _mm512_scalef_ps(y, n);
+}
+
 VB_INLINE i32s i_set(uint32_t x) {
     return _mm512_set1_epi32((int32_t)x);
 }
 VB_INLINE i32s i_add(i32s a, i32s b) {
     return _mm512_add_epi32(a, b);
 }
-VB_INLINE i32s i_sub(i32s a, i32s b) {
-    return _mm512_sub_epi32(a, b);
-}
 VB_INLINE i32s i_and(i32s a, i32s b) {
     return _mm512_and_si512(a, b);
 }
 VB_INLINE i32s i_max(i32s a, i32s b) { /* unsigned */
     return _mm512_max_epu32(a, b);
-}
-VB_INLINE i32s i_half(i32s a) { /* unsigned, shifted right by 1 */
-    return _mm512_srli_epi32(a, 1);
-}
-VB_INLINE i32s i_to_exponent(i32s a) { /* shifted left by 23 */
-    return _mm512_slli_epi32(a, 23);
 }
 VB_INLINE __m256i i_low(i32s a) {
     return _mm512_castsi512_si256(a);

@@ -150,7 +150,7 @@ static void attention_rows(void **state) {
     (void)state;
     enum { DIM = 24, KEYS = 300, Q = 5, STRIDE = DIM + 7 };
     static uint16_t k_pages[2][256 * DIM], v_pages[2][256 * DIM];
-    static float scratch[Q * 512], one[512];
+    static float scratch[Q * 512 + 256 * DIM + Q], one[512];
     const uint16_t *kp[2] = {k_pages[0], k_pages[1]}, *vp[2] = {v_pages[0], v_pages[1]};
     uint64_t seed = 22;
     for (size_t j = 0; j < KEYS; j++) {
@@ -167,6 +167,7 @@ static void attention_rows(void **state) {
     }
     memset(out, 0xa5, sizeof out);
     const size_t n_keys[Q] = {KEYS, 1, 256, 257, 16};
+    assert_int_equal(vb_attention_scratch_floats(Q, KEYS, DIM), sizeof scratch / sizeof *scratch);
     float scale = vb_attention_scale(DIM);
     K->attention(q, STRIDE, Q, n_keys, DIM, kp, vp, scale, scratch, out, STRIDE);
     for (size_t i = 0; i < Q; i++) {

@@ -342,7 +342,8 @@ static void check_attention(const vectors_case *c, const vb_kernels *k) {
     for (size_t i = 0; i < queries; i++) {
         counts[i] = n_keys;
     }
-    float *scratch = vectors_alloc(queries * pages * VB_ATTN_CHUNK * sizeof *scratch);
+    float *scratch =
+        vectors_alloc(vb_attention_scratch_floats(queries, n_keys, head_dim) * sizeof *scratch);
     float *y = vectors_alloc(n_q * sizeof *y);
     k->attention(q, head_dim, queries, counts, head_dim, const_keys, const_values, scale[0],
                  scratch, y, head_dim);
