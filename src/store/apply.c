@@ -15,13 +15,14 @@ static const char *const statements[VB_SQL_N] = {
     [VB_SQL_LAST] = "SELECT max(sequence) FROM records WHERE key = ?1",
     [VB_SQL_INSERT_RECORD] =
         "INSERT INTO records(key, sequence, state, id, model, issued_at_ms, value, owner, n_bytes,"
-        " client) VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        " client, committed_entry) VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [VB_SQL_INSERT_BODY] = "INSERT INTO bodies(place, bytes) VALUES(last_insert_rowid(), ?1)",
     [VB_SQL_FIND_OPEN] = "SELECT place, n_bytes FROM records"
                          " WHERE key = ?1 AND sequence = ?2 AND state = 1 AND owner = ?3"
                          " AND value = ?4",
     [VB_SQL_SETTLE] = "UPDATE records SET state = ?2, reason = ?3, settled_at_ms = ?4, hash = ?5,"
-                      " signature = ?6, n_bytes = ?7, id = ?8, owner = NULL WHERE place = ?1",
+                      " signature = ?6, n_bytes = ?7, id = ?8, owner = NULL, settled_entry = ?9"
+                      " WHERE place = ?1",
     [VB_SQL_REPLACE_BODY] = "UPDATE bodies SET bytes = ?2 WHERE place = ?1",
     [VB_SQL_COUNT] = "UPDATE counts SET n = n + ?2 WHERE what = ?1",
     /* Never past an open commitment of the same key: what is dropped has no holes. */
@@ -32,6 +33,11 @@ static const char *const statements[VB_SQL_N] = {
     [VB_SQL_DROP_RECORD] = "UPDATE records SET n_bytes = 0 WHERE place = ?1",
     [VB_SQL_DROP_BODY] = "DELETE FROM bodies WHERE place = ?1",
     [VB_SQL_BYTES] = "SELECT n FROM counts WHERE what = ?1",
+    [VB_SQL_JOURNAL] = "SELECT next FROM journals WHERE key = ?1",
+    [VB_SQL_JOURNAL_ADD] = "INSERT INTO journal(key, number, entry) VALUES(?1, ?2, ?3)",
+    [VB_SQL_JOURNAL_NEXT] = "UPDATE journals SET next = ?2 WHERE key = ?1",
+    [VB_SQL_JOURNAL_DROP] = "DELETE FROM journal WHERE key = ?1 AND number < min(?2,"
+                            " (SELECT min(number) FROM journal WHERE key = ?1) + ?3)",
 };
 
 vb_err vb_store_prepare(vb_store *s, vb_error *e) {
@@ -52,8 +58,7 @@ void vb_store_finalize(vb_store *s) {
     }
 }
 
-/* Runs a statement that gives no row, and makes it ready for its next use. */
-static vb_err finish(vb_store *s, vb_store_sql which, const char *what, vb_error *e) {
+vb_err vb_store_finish(vb_store *s, vb_store_sql which, const char *what, vb_error *e) {
     const int rc = sqlite3_step(s->sql[which]);
     vb_err err = rc == SQLITE_DONE ? VB_OK : vb_store_fail(s->path, s->db, rc, what, e);
     sqlite3_reset(s->sql[which]);
@@ -63,14 +68,14 @@ static vb_err finish(vb_store *s, vb_store_sql which, const char *what, vb_error
 
 void vb_store_rollback(vb_store *s) {
     if (!sqlite3_get_autocommit(s->db)) {
-        vb_err err = finish(s, VB_SQL_ROLLBACK, "roll back", NULL);
+        vb_err err = vb_store_finish(s, VB_SQL_ROLLBACK, "roll back", NULL);
         (void)err; /* what has not been committed is not there, however this ends */
     }
 }
 
 vb_err vb_store_begin(vb_store *s, vb_store_changes *c, vb_error *e) {
     *c = (vb_store_changes){.last = 0};
-    vb_err err = finish(s, VB_SQL_BEGIN, "begin to write", e);
+    vb_err err = vb_store_finish(s, VB_SQL_BEGIN, "begin to write", e);
     if (err) {
         return err;
     }
@@ -85,7 +90,7 @@ vb_err vb_store_begin(vb_store *s, vb_store_changes *c, vb_error *e) {
         c->last = (uint64_t)sqlite3_column_int64(q, 0);
     }
     sqlite3_reset(q);
-    return err;
+    return err ? err : vb_store_journal_find(s, c, e);
 }
 
 vb_err vb_store_write_counts(vb_store *s, const vb_store_changes *c, vb_error *e) {
@@ -94,19 +99,19 @@ vb_err vb_store_write_counts(vb_store *s, const vb_store_changes *c, vb_error *e
         if (c->counts[what]) {
             sqlite3_bind_int(s->sql[VB_SQL_COUNT], 1, what);
             sqlite3_bind_int64(s->sql[VB_SQL_COUNT], 2, c->counts[what]);
-            err = finish(s, VB_SQL_COUNT, "count", e);
+            err = vb_store_finish(s, VB_SQL_COUNT, "count", e);
         }
     }
-    return err;
+    return err ? err : vb_store_journal_write_next(s, c, e);
 }
 
 vb_err vb_store_commit_transaction(vb_store *s, vb_error *e) {
-    return finish(s, VB_SQL_COMMIT, "write", e);
+    return vb_store_finish(s, VB_SQL_COMMIT, "write", e);
 }
 
 /* Both rows of a commitment that has been made. */
 static vb_err insert(vb_store *s, const vb_receipt *r, const char *client, const vb_buf *bytes,
-                     vb_error *e) {
+                     vb_store_changes *c, vb_error *e) {
     sqlite3_stmt *q = s->sql[VB_SQL_INSERT_RECORD];
     sqlite3_bind_int64(q, 1, s->key_row);
     sqlite3_bind_int64(q, 2, (int64_t)r->request.sequence);
@@ -117,12 +122,31 @@ static vb_err insert(vb_store *s, const vb_receipt *r, const char *client, const
     sqlite3_bind_int64(q, 7, s->owner);
     sqlite3_bind_int64(q, 8, (int64_t)bytes->len);
     sqlite3_bind_text(q, 9, client, -1, SQLITE_STATIC); /* NULL for NULL */
-    vb_err err = finish(s, VB_SQL_INSERT_RECORD, "write a commitment", e);
+    if (c->has_journal) {
+        sqlite3_bind_int64(q, 10, c->next_entry);
+    }
+    vb_err err = vb_store_finish(s, VB_SQL_INSERT_RECORD, "write a commitment", e);
     if (!err) {
         sqlite3_bind_blob64(s->sql[VB_SQL_INSERT_BODY], 1, bytes->data, bytes->len, SQLITE_STATIC);
-        err = finish(s, VB_SQL_INSERT_BODY, "write a commitment", e);
+        err = vb_store_finish(s, VB_SQL_INSERT_BODY, "write a commitment", e);
+    }
+    if (!err && c->has_journal) {
+        vb_tlog_entry entry;
+        vb_tlog_entry_of_commitment(r, &entry);
+        err = vb_store_journal_add(s, &entry, c, e);
     }
     return err;
+}
+
+static vb_err add_settlement(vb_store *s, const vb_store_job *job, vb_store_changes *c,
+                             vb_error *e) {
+    vb_tlog_entry entry;
+    if (job->state == VB_STORE_RECEIPT) {
+        vb_tlog_entry_of_receipt(job->settle, job->hash, job->signature, &entry);
+    } else {
+        vb_tlog_entry_of_abort(job->settle, job->reason, job->hash, job->signature, &entry);
+    }
+    return vb_store_journal_add(s, &entry, c, e);
 }
 
 static vb_err apply_commit(vb_store *s, vb_store_job *job, vb_store_changes *c, vb_error *e) {
@@ -140,7 +164,7 @@ static vb_err apply_commit(vb_store *s, vb_store_job *job, vb_store_changes *c, 
         vb_receipt_set_id(r); /* whoever is told of the commitment can ask for its record */
     }
     if (!job->err && !(job->err = vb_commitment_encode(r, &bytes, &job->error)) &&
-        !(err = insert(s, r, job->client, &bytes, e))) {
+        !(err = insert(s, r, job->client, &bytes, c, e))) {
         c->last++;
         c->counts[VB_COUNT_COMMITTED]++;
         c->counts[VB_COUNT_BYTES] += (int64_t)bytes.len;
@@ -196,13 +220,19 @@ static vb_err apply_settle(vb_store *s, vb_store_job *job, vb_store_changes *c, 
     sqlite3_bind_blob(q, 6, job->signature, VB_ED25519_SIGNATURE_BYTES, SQLITE_STATIC);
     sqlite3_bind_int64(q, 7, (int64_t)job->bytes->len);
     sqlite3_bind_text(q, 8, job->settle->id, -1, SQLITE_STATIC);
-    if ((err = finish(s, VB_SQL_SETTLE, "settle a commitment", e))) {
+    if (c->has_journal) {
+        sqlite3_bind_int64(q, 9, c->next_entry);
+    }
+    if ((err = vb_store_finish(s, VB_SQL_SETTLE, "settle a commitment", e))) {
         return err;
     }
     q = s->sql[VB_SQL_REPLACE_BODY];
     sqlite3_bind_int64(q, 1, place);
     sqlite3_bind_blob64(q, 2, job->bytes->data, job->bytes->len, SQLITE_STATIC);
-    if (!(err = finish(s, VB_SQL_REPLACE_BODY, "write a record", e))) {
+    if (!(err = vb_store_finish(s, VB_SQL_REPLACE_BODY, "write a record", e)) && c->has_journal) {
+        err = add_settlement(s, job, c, e);
+    }
+    if (!err) {
         c->counts[VB_COUNT_BYTES] += (int64_t)job->bytes->len - n_before;
         c->counts[job->state == VB_STORE_RECEIPT ? VB_COUNT_RECEIPTS
                                                  : VB_COUNT_ABORTS + (int)job->reason]++;
@@ -235,10 +265,10 @@ static vb_err oldest(vb_store *s, int64_t *place, int64_t *n_bytes, int64_t *iss
 
 static vb_err drop(vb_store *s, int64_t place, vb_error *e) {
     sqlite3_bind_int64(s->sql[VB_SQL_DROP_RECORD], 1, place);
-    vb_err err = finish(s, VB_SQL_DROP_RECORD, "drop a record", e);
+    vb_err err = vb_store_finish(s, VB_SQL_DROP_RECORD, "drop a record", e);
     if (!err) {
         sqlite3_bind_int64(s->sql[VB_SQL_DROP_BODY], 1, place);
-        err = finish(s, VB_SQL_DROP_BODY, "drop a record", e);
+        err = vb_store_finish(s, VB_SQL_DROP_BODY, "drop a record", e);
     }
     return err;
 }
@@ -280,9 +310,13 @@ vb_err vb_store_make_abort(const vb_store *s, const vb_receipt *r, vb_abort_reas
     if (err) {
         return err;
     }
-    /* Its signature is in its bytes alone, and the entry keeps it too. */
+    /* Its signature is in its bytes alone, and the entries keep it too. */
     vb_abort a;
-    if (!(err = vb_abort_decode(out->data, out->len, &a, e))) {
+    if ((err = vb_abort_decode(out->data, out->len, &a, e))) {
+        return err;
+    }
+    uint8_t digest[VB_SHA256_BYTES];
+    if (!(err = vb_abort_digest(&a, digest, e))) {
         *job = (vb_store_job){.kind = VB_JOB_SETTLE,
                               .settle = r,
                               .state = VB_STORE_ABORT,
@@ -290,7 +324,8 @@ vb_err vb_store_make_abort(const vb_store *s, const vb_receipt *r, vb_abort_reas
                               .settled_at_ms = now,
                               .bytes = out};
         memcpy(job->signature, a.signature, sizeof job->signature);
-        vb_abort_free(&a);
+        memcpy(job->hash, digest, sizeof job->hash);
     }
+    vb_abort_free(&a);
     return err;
 }

@@ -48,8 +48,16 @@ static const char *const schema[] = {
     "CREATE INDEX records_kept ON records(place) WHERE n_bytes > 0;",
     /* client: who asked; NULL where that is not known. */
     "ALTER TABLE records ADD COLUMN client TEXT CHECK(length(client) > 0);",
+    /* A key has a journal when it has a row in journals. What is public is dropped from journal. */
+    "CREATE TABLE journals(key INTEGER PRIMARY KEY REFERENCES keys(id),"
+    " next INTEGER NOT NULL CHECK(next >= 0)) STRICT;"
+    "CREATE TABLE journal(key INTEGER NOT NULL REFERENCES journals(key),"
+    " number INTEGER NOT NULL CHECK(number >= 0),"
+    " entry BLOB NOT NULL, PRIMARY KEY(key, number)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE records ADD COLUMN committed_entry INTEGER CHECK(committed_entry >= 0);"
+    "ALTER TABLE records ADD COLUMN settled_entry INTEGER CHECK(settled_entry >= 0);",
 };
-enum { VERSION = sizeof schema / sizeof schema[0] };
+enum { VERSION = sizeof schema / sizeof schema[0], VERSION_JOURNAL = 3 };
 
 static vb_err error_of(int rc) {
     if (rc == SQLITE_IOERR_NOMEM) {
@@ -339,6 +347,20 @@ static vb_err check_numbers(const char *path, sqlite3 *db, vb_error *e) {
     return err;
 }
 
+/* What is left of a journal has no hole, and ends where the next entry comes. */
+static vb_err check_journals(const char *path, sqlite3 *db, vb_error *e) {
+    static const char holes[] =
+        "SELECT count(*) FROM journals AS j JOIN (SELECT key, min(number) AS a, max(number) AS b,"
+        " count(*) AS n FROM journal GROUP BY key) USING(key)"
+        " WHERE b <> j.next - 1 OR n <> j.next - a;";
+    int64_t n = 0;
+    vb_err err = ask_number(path, db, holes, &n, e);
+    if (!err && n != 0) {
+        err = vb_fail(e, VB_EFORMAT, "%s: damaged: entries of its journal are missing", path);
+    }
+    return err;
+}
+
 vb_err vb_store_check(const char *path, sqlite3 *db, int *version, vb_error *e) {
     int64_t id = 0, v = 0;
     char found[256];
@@ -364,7 +386,8 @@ vb_err vb_store_check(const char *path, sqlite3 *db, int *version, vb_error *e) 
     if (strcmp(found, "ok") != 0) {
         return vb_fail(e, VB_EFORMAT, "%s: damaged: %s", path, found);
     }
-    if ((err = vb_store_check_schema(path, db, (int)v, e)) || (err = check_numbers(path, db, e))) {
+    if ((err = vb_store_check_schema(path, db, (int)v, e)) || (err = check_numbers(path, db, e)) ||
+        (v >= VERSION_JOURNAL && (err = check_journals(path, db, e)))) {
         return err;
     }
     *version = (int)v;

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "store/store.h"
+#include "tlog/entry.h"
 
 enum { VB_STORE_PAGE_BYTES = 4096 };
 
@@ -28,6 +29,10 @@ typedef enum vb_store_sql {
     VB_SQL_DROP_RECORD,
     VB_SQL_DROP_BODY,
     VB_SQL_BYTES,
+    VB_SQL_JOURNAL,
+    VB_SQL_JOURNAL_ADD,
+    VB_SQL_JOURNAL_NEXT,
+    VB_SQL_JOURNAL_DROP,
     VB_SQL_N
 } vb_store_sql;
 
@@ -41,7 +46,12 @@ enum {
     VB_COUNT_N
 };
 
-typedef enum vb_store_job_kind { VB_JOB_COMMIT, VB_JOB_SETTLE, VB_JOB_RETAIN } vb_store_job_kind;
+typedef enum vb_store_job_kind {
+    VB_JOB_COMMIT,
+    VB_JOB_SETTLE,
+    VB_JOB_RETAIN,
+    VB_JOB_JOURNAL_DROP
+} vb_store_job_kind;
 
 /* What a caller waits for; it lives on the caller's stack. */
 typedef struct vb_store_job {
@@ -53,10 +63,11 @@ typedef struct vb_store_job {
     vb_store_state state;
     vb_abort_reason reason;
     uint64_t settled_at_ms;
-    uint8_t hash[VB_SHA256_BYTES]; /* of a receipt */
+    uint8_t hash[VB_SHA256_BYTES]; /* what the record's signature signs */
     uint8_t signature[VB_ED25519_SIGNATURE_BYTES];
     const vb_buf *bytes;
     uint64_t n_dropped; /* RETAIN */
+    uint64_t below;     /* JOURNAL_DROP */
     vb_err err;
     vb_error error;
     bool done;
@@ -75,8 +86,9 @@ struct vb_store {
     int64_t key_row;
     int owners; /* FILE-owners, of which byte `owner` is locked; -1: none */
     int64_t owner;
-    int wal_pages; /* after the last commit */
-    uint64_t last; /* the key's last number that is on disk, as far as this process knows */
+    int wal_pages;     /* after the last commit */
+    uint64_t last;     /* the key's last number that is on disk, as far as this process knows */
+    bool journal_grew; /* in the last transaction; the writer's thread */
     char mark_file[VB_PATH_BYTES_MAX]; /* "": none */
     uint64_t marked;                   /* what the mark says */
     pthread_t thread;
@@ -88,6 +100,8 @@ struct vb_store {
     size_t head, n_queued;
     bool stop;
     uint64_t n_groups, n_housekeeping_failures;
+    void (*on_growth)(void *user);
+    void *growth_user;
 
     pthread_cond_t reader_given;
     sqlite3 *readers[VB_STORE_READERS_MAX]; /* NULL: not opened yet */
@@ -117,11 +131,18 @@ VB_MUST_CHECK vb_err vb_store_check_newest(const char *path, int version, vb_err
 typedef struct vb_store_changes {
     uint64_t last; /* the key's last number */
     int64_t counts[VB_COUNT_N];
+    bool has_journal;
+    int64_t next_entry; /* of the journal */
+    int64_t n_entries;  /* that this transaction added */
 } vb_store_changes;
 
 VB_MUST_CHECK vb_err vb_store_prepare(vb_store *s, vb_error *e);
 void vb_store_finalize(vb_store *s);
+/* Runs a statement that gives no row, and makes it ready for its next use. */
+VB_MUST_CHECK vb_err vb_store_finish(vb_store *s, vb_store_sql which, const char *what,
+                                     vb_error *e);
 VB_MUST_CHECK vb_err vb_store_begin(vb_store *s, vb_store_changes *c, vb_error *e);
+/* Counts, and how far the journal has come. */
 VB_MUST_CHECK vb_err vb_store_write_counts(vb_store *s, const vb_store_changes *c, vb_error *e);
 VB_MUST_CHECK vb_err vb_store_commit_transaction(vb_store *s, vb_error *e);
 void vb_store_rollback(vb_store *s);
@@ -137,6 +158,21 @@ VB_MUST_CHECK vb_err vb_store_apply_retention(vb_store *s, uint64_t max, uint64_
 VB_MUST_CHECK vb_err vb_store_make_abort(const vb_store *s, const vb_receipt *r,
                                          vb_abort_reason reason, vb_buf *out, vb_store_job *job,
                                          vb_error *e);
+
+/* journal.c */
+
+/* In a transaction: whether the key has a journal, which another process may have begun. */
+VB_MUST_CHECK vb_err vb_store_journal_find(vb_store *s, vb_store_changes *c, vb_error *e);
+/* Its number is c->next_entry before the call. Only with a journal. */
+VB_MUST_CHECK vb_err vb_store_journal_add(vb_store *s, const vb_tlog_entry *entry,
+                                          vb_store_changes *c, vb_error *e);
+VB_MUST_CHECK vb_err vb_store_journal_write_next(vb_store *s, const vb_store_changes *c,
+                                                 vb_error *e);
+/* Begins one, when there is none, with the entries of all records; a transaction of its own. */
+VB_MUST_CHECK vb_err vb_store_journal_begin(vb_store *s, vb_error *e);
+/* At most max entries; *n were dropped. In a transaction. */
+VB_MUST_CHECK vb_err vb_store_journal_drop_some(vb_store *s, uint64_t below, uint64_t max,
+                                                uint64_t *n, vb_error *e);
 
 /* mark.c: how far the key has counted, apart from the store. */
 

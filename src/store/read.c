@@ -11,10 +11,11 @@
 
 #define COLUMNS                                                                                    \
     "r.place, k.public, r.sequence, r.state, r.reason, r.id, r.model, r.issued_at_ms,"             \
-    " r.settled_at_ms, r.value, r.hash, r.signature, r.n_bytes, r.client"
+    " r.settled_at_ms, r.value, r.hash, r.signature, r.n_bytes, r.client, r.committed_entry,"      \
+    " r.settled_entry"
 #define ENTRIES " FROM records AS r JOIN keys AS k ON k.id = r.key"
 #define WITH_BODY "SELECT " COLUMNS ", b.bytes" ENTRIES " LEFT JOIN bodies AS b USING(place)"
-enum { COLUMN_CLIENT = 13, COLUMN_BODY };
+enum { COLUMN_CLIENT = 13, COLUMN_COMMITTED_ENTRY, COLUMN_SETTLED_ENTRY, COLUMN_BODY };
 
 vb_err vb_store_reader_take(vb_store *s, sqlite3 **out, vb_error *e) {
     size_t i;
@@ -78,6 +79,12 @@ static bool take_number(sqlite3_stmt *q, int column, uint64_t *out) {
     return v >= 0;
 }
 
+static bool take_entry_number(sqlite3_stmt *q, int column, uint64_t *out) {
+    const bool there = sqlite3_column_type(q, column) != SQLITE_NULL;
+    *out = VB_STORE_NO_ENTRY;
+    return !there || take_number(q, column, out);
+}
+
 static vb_err take_entry(const vb_store *s, sqlite3_stmt *q, vb_store_entry *out, vb_error *e) {
     const int state = sqlite3_column_int(q, 3), reason = sqlite3_column_int(q, 4);
     const char *id = (const char *)sqlite3_column_text(q, 5);
@@ -95,7 +102,9 @@ static vb_err take_entry(const vb_store *s, sqlite3_stmt *q, vb_store_entry *out
         take_blob(q, 9, out->commitment, sizeof out->commitment) &&
         take_blob(q, 10, out->verification_hash, sizeof out->verification_hash) &&
         take_blob(q, 11, out->signature, sizeof out->signature) &&
-        take_number(q, 12, &out->n_bytes);
+        take_number(q, 12, &out->n_bytes) &&
+        take_entry_number(q, COLUMN_COMMITTED_ENTRY, &out->committed_entry) &&
+        take_entry_number(q, COLUMN_SETTLED_ENTRY, &out->settled_entry);
     if (!ok) {
         return vb_fail(e, VB_EFORMAT, "%s: damaged: record %" PRId64 " is not well-formed", s->path,
                        (int64_t)sqlite3_column_int64(q, 0));

@@ -122,7 +122,8 @@ static vb_err open_writer(vb_store *s, size_t *n_lost, vb_error *e) {
         (err = vb_store_migrate(s->path, s->db, version, e)) ||
         (err = vb_store_check_schema(s->path, s->db, 0, e)) || (err = find_key(s, e)) ||
         (err = check_last(s, e)) || (err = vb_store_run(s->path, s->db, "COMMIT;", e)) ||
-        (err = vb_store_prepare(s, e))) {
+        (err = vb_store_prepare(s, e)) ||
+        (s->options.journal && (err = vb_store_journal_begin(s, e)))) {
         return err;
     }
     return vb_store_take_over(s, n_lost, e);

@@ -21,6 +21,11 @@
  * What is dropped is, for each key, always everything up to some number: an audit of the records
  * that are left finds no gap.
  *
+ * The journal: what a transparency log (spec/log.md) publishes of the key's records. With `journal`
+ * every commitment, receipt and abort record adds its entry in the transaction that keeps it, and
+ * so in the order in which they came to be: an entry's number is its index in the log. Whoever
+ * publishes reads them, and drops those that are public.
+ *
  * Owner: open/close; the key is borrowed. Thread rule: any thread may call anything but close,
  * which comes last. Any number of processes may use one file; a process that forks must not use
  * its parent's stores.
@@ -54,6 +59,11 @@ typedef struct vb_store_options {
      * made when absent. It is some seconds behind, and never ahead. NULL: none. Borrowed for the
      * call. */
     const char *mark_file;
+    /* The key has a journal. One that has records already gets the entries of all that are still
+     * there: commitments by number, then what settled them; a log then begins with the first number
+     * that retention has left. It is for good: what is once begun goes on in every later opening,
+     * with this option or without, as a log that leaves out what was made meanwhile has a gap. */
+    bool journal;
 } vb_store_options;
 
 typedef enum vb_store_state {
@@ -80,7 +90,11 @@ typedef struct vb_store_entry {
     uint8_t verification_hash[VB_SHA256_BYTES];    /* RECEIPT only, else zeros */
     uint8_t signature[VB_ED25519_SIGNATURE_BYTES]; /* the record's; zeros while open */
     uint64_t n_bytes;                              /* of the record; 0: retention dropped it */
+    /* Numbers of its entries in the journal; VB_STORE_NO_ENTRY: none. */
+    uint64_t committed_entry, settled_entry;
 } vb_store_entry;
+
+#define VB_STORE_NO_ENTRY UINT64_MAX
 
 /* Opens the store in path, making it (0600) when there is no such file. *n_lost (may be NULL): the
  * commitments of dead processes that were recorded as lost; those of other keys stay open.
@@ -164,6 +178,31 @@ typedef vb_err (*vb_store_each_fn)(void *user, const vb_store_entry *entry, cons
                                    vb_error *e);
 VB_MUST_CHECK vb_err vb_store_each(vb_store *s, const uint8_t *server_key, vb_store_each_fn fn,
                                    void *user, vb_error *e);
+
+/* The journal of the store's own key. */
+
+typedef struct vb_store_journal {
+    bool on;
+    uint64_t first, end; /* entries first .. end - 1 are in it; end were made */
+} vb_store_journal;
+
+VB_MUST_CHECK vb_err vb_store_journal_get(vb_store *s, vb_store_journal *out, vb_error *e);
+
+/* Entries from number `from` on, in order and without a hole, at most max; none when there are not
+ * that many yet. VB_EMISMATCH: `from` was dropped. What fn returns other than VB_OK ends it. fn
+ * must not call the store. */
+typedef vb_err (*vb_store_journal_fn)(void *user, uint64_t number, const uint8_t *entry,
+                                      size_t n_bytes, vb_error *e);
+VB_MUST_CHECK vb_err vb_store_journal_read(vb_store *s, uint64_t from, size_t max,
+                                           vb_store_journal_fn fn, void *user, vb_error *e);
+
+/* Drops all entries below this number, which are public: nothing else has them from here on.
+ * VB_EINVAL: more than were made. */
+VB_MUST_CHECK vb_err vb_store_journal_drop(vb_store *s, uint64_t below, vb_error *e);
+
+/* fn is called when entries of this process have been added, on the store's thread: it must not
+ * block and must not call the store. NULL takes it back, and then no call is under way. */
+void vb_store_journal_on_growth(vb_store *s, void (*fn)(void *user), void *user);
 
 typedef struct vb_store_exported {
     uint64_t receipts, aborts, commitments, dropped;

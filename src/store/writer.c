@@ -4,6 +4,7 @@
  * checkpoints), which nobody waits for.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@ enum {
     CHECKPOINT_AT = 1000, /* pages of the log */
     RETAIN_AT_ONCE = 64,  /* records dropped in one transaction */
     VACUUM_PAGES = 256,   /* given back in one transaction */
+    DROP_AT_ONCE = 4096,  /* entries of the journal dropped in one transaction */
     HOUSEKEEPING_MS = 60000
 };
 #define RETAIN_EVERY_NS 1000000000u
@@ -36,6 +38,7 @@ static vb_err run_group(vb_store *s, vb_store_job **jobs, size_t n, bool *in_com
         if (!err && c.counts[VB_COUNT_COMMITTED]) {
             s->last = c.last;
         }
+        s->journal_grew |= !err && c.n_entries;
     }
     vb_store_rollback(s);
     return err;
@@ -86,6 +89,35 @@ static void retain_all(vb_store *s, vb_store_job *job) {
         job->err = retain_some(s, &n, &job->error);
         job->n_dropped += job->err ? 0 : n;
     } while (!job->err && n == RETAIN_AT_ONCE);
+}
+
+/* Drops at most DROP_AT_ONCE entries. The next ones take their pages, so these are given back only
+ * where there are many. */
+static vb_err drop_some(vb_store *s, uint64_t below, uint64_t *n, vb_error *e) {
+    char sql[64];
+    vb_store_changes c;
+    *n = 0;
+    vb_err err = vb_store_begin(s, &c, e);
+    if (!err && (!c.has_journal || below > (uint64_t)c.next_entry)) {
+        err = vb_fail(e, VB_EINVAL, "%s: its journal has no %" PRIu64 " entries", s->path, below);
+    }
+    if (!err && !(err = vb_store_journal_drop_some(s, below, DROP_AT_ONCE, n, e)) &&
+        *n == DROP_AT_ONCE) {
+        snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%d);", VACUUM_PAGES);
+        err = vb_store_run(s->path, s->db, sql, e);
+    }
+    if (!err) {
+        err = vb_store_commit_transaction(s, e);
+    }
+    vb_store_rollback(s);
+    return err;
+}
+
+static void drop_all(vb_store *s, vb_store_job *job) {
+    uint64_t n = 0;
+    do {
+        job->err = drop_some(s, job->below, &n, &job->error);
+    } while (!job->err && n == DROP_AT_ONCE);
 }
 
 static vb_err checkpoint(vb_store *s, vb_error *e) {
@@ -152,25 +184,31 @@ static size_t take_jobs(vb_store *s, vb_store_job *jobs[GROUP_MAX]) {
     return n;
 }
 
-/* The records first, all together; then what was asked of retention. */
+/* The records first, all together; then what was asked of retention and of the journal. */
 static void serve(vb_store *s, vb_store_job **jobs, size_t n) {
     vb_store_job *records[GROUP_MAX];
     size_t n_records = 0;
     for (size_t i = 0; i < n; i++) {
-        if (jobs[i]->kind != VB_JOB_RETAIN) {
+        if (jobs[i]->kind == VB_JOB_COMMIT || jobs[i]->kind == VB_JOB_SETTLE) {
             records[n_records++] = jobs[i];
         }
     }
+    s->journal_grew = false;
     if (n_records) {
         write_group(s, records, n_records);
     }
     for (size_t i = 0; i < n; i++) {
         if (jobs[i]->kind == VB_JOB_RETAIN) {
             retain_all(s, jobs[i]);
+        } else if (jobs[i]->kind == VB_JOB_JOURNAL_DROP) {
+            drop_all(s, jobs[i]);
         }
     }
     pthread_mutex_lock(&s->mutex);
     s->n_groups += n_records != 0;
+    if (s->journal_grew && s->on_growth) {
+        s->on_growth(s->growth_user);
+    }
     for (size_t i = 0; i < n; i++) {
         jobs[i]->done = true; /* its caller's stack may be gone once the mutex is given */
         pthread_cond_signal(&jobs[i]->told);
@@ -324,4 +362,17 @@ vb_err vb_store_retain(vb_store *s, uint64_t *n_dropped, vb_error *e) {
         *n_dropped = job.n_dropped;
     }
     return err;
+}
+
+vb_err vb_store_journal_drop(vb_store *s, uint64_t below, vb_error *e) {
+    vb_store_job job = {.kind = VB_JOB_JOURNAL_DROP, .below = below};
+    vb_err err = writable(s, e);
+    return err ? err : wait_for(s, &job, e);
+}
+
+void vb_store_journal_on_growth(vb_store *s, void (*fn)(void *user), void *user) {
+    pthread_mutex_lock(&s->mutex);
+    s->on_growth = fn;
+    s->growth_user = user;
+    pthread_mutex_unlock(&s->mutex);
 }

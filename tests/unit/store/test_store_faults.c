@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
-#include "unit/store/store_test.h"
+#include "unit/store/journal_test.h"
 
 static vb_error e;
 
@@ -266,7 +266,7 @@ static void settle(vb_store *s, vb_receipt *r, bool as_receipt, told *t) {
 }
 
 static void work(told *t) {
-    static const vb_store_options keep = {.keep_bytes = 3000};
+    static const vb_store_options keep = {.keep_bytes = 3000, .journal = true};
     vb_store *s;
     vb_err err = vb_store_open(path, key, &keep, &s, NULL, &e);
     if (err) {
@@ -310,6 +310,11 @@ static void check(const told *t) {
         assert_true(t->ends[n] == VB_STORE_OPEN || entry.state == t->ends[n]);
     }
     assert_int_equal(add_receipt(s, "after"), all.last + 1);
+    vb_store_journal j;
+    MUST(vb_store_journal_get(s, &j, &e), &e);
+    if (j.on) { /* else it was not even begun */
+        audit_journal(s);
+    }
     vb_store_close(s);
 }
 
@@ -351,12 +356,13 @@ static void each_sync_fails(void **state) {
 /* Opening and recovery too: a store that a dead process has left. */
 static void faults_in_recovery(void **state) {
     (void)state;
+    const vb_store_options with_journal = {.journal = true};
     long nth = 0;
     for (;; nth++) {
         vb_receipt r;
         vb_store *s;
         clear_dir(NULL);
-        s = open_store(NULL, NULL);
+        s = open_store(&with_journal, NULL);
         for (int i = 0; i < 3; i++) {
             fill_request(&r, "vr");
             MUST(vb_store_commit(s, &r, &e), &e);
@@ -378,6 +384,7 @@ static void faults_in_recovery(void **state) {
         s = open_store(NULL, &n_lost);
         assert_int_equal(n_lost, err ? 3 : 0);
         assert_int_equal(tally_all(s).by_state[VB_STORE_ABORT], 3);
+        audit_journal(s);
         vb_store_close(s);
         if (!fired) {
             break;
@@ -392,7 +399,7 @@ static void power_loss(void **state) {
     vb_store_close(s); /* whole and synced, as vb_store_create leaves it */
     synced[0].bytes = read_whole(path, &synced[0].n);
     recording = true;
-    const vb_store_options keep = {.keep_bytes = 100000};
+    const vb_store_options keep = {.keep_bytes = 100000, .journal = true};
     s = open_store(&keep, NULL);
     for (unsigned i = 0; i < 600; i++) {
         vb_receipt r;
@@ -415,6 +422,12 @@ static void power_loss(void **state) {
         assert_true(t.last >= images[i].commits && t.last <= images[i].commits + 1);
         assert_true(t.by_state[VB_STORE_RECEIPT] >= images[i].ends);
         assert_int_equal(t.by_state[VB_STORE_RECEIPT] + n_lost, t.last);
+        vb_store_journal j;
+        MUST(vb_store_journal_get(after, &j, &e), &e);
+        assert_true(j.on || t.last == 0);
+        if (j.on) {
+            audit_journal(after);
+        }
         vb_store_close(after);
     }
     print_message("%zu losses of power, the last after %lu receipts\n", n_images,

@@ -1,14 +1,14 @@
 /* Stores of older programs: brought up to date whole or not at all, with nothing lost; and what the
- * newest version keeps, the client whose record it is. version1.sql is the dump of a store that the
- * program before it wrote, with this test's key. */
+ * newest version keeps, the client whose record it is. version1.sql and version2.sql are dumps of
+ * stores that the programs of their time wrote, with this test's key. */
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
 
 #include "base/system.h"
-#include "unit/store/store_test.h"
+#include "unit/store/journal_test.h"
 
-enum { KILLS = 40, OLD_RECORDS = 6 };
+enum { KILLS = 40, OLD_RECORDS = 6, NEWEST = 3 };
 
 static vb_error e;
 
@@ -53,16 +53,19 @@ static void check_rows(const char *sql, const vb_buf *expected) {
     vb_buf_free(&now);
 }
 
-static void make_version1(void) {
+static void make_old(int version) {
     size_t n;
-    char *sql = (char *)vb_test_read(vb_test_source("tests/unit/store/version1.sql"), &n);
+    char name[64];
+    snprintf(name, sizeof name, "tests/unit/store/version%d.sql", version);
+    char *sql = (char *)vb_test_read(vb_test_source(name), &n);
     run_sql(sql);
     run_sql("PRAGMA journal_mode = WAL;");
     free(sql);
     assert_int_equal(chmod(path, 0600), 0);
 }
 
-static void check_old_records(vb_store *s) {
+static void check_old_records(vb_store *s, int version) {
+    static const char *const clients[] = {"alice", "", "bob", "", "alice", "carol"};
     const tally t = tally_all(s);
     assert_int_equal(t.first, 1);
     assert_int_equal(t.last, OLD_RECORDS);
@@ -72,13 +75,14 @@ static void check_old_records(vb_store *s) {
     for (uint64_t i = 1; i <= OLD_RECORDS; i++) {
         vb_store_entry entry;
         MUST(vb_store_by_sequence(s, NULL, i, &entry, NULL, NULL, &e), &e);
-        assert_string_equal(entry.client, "");
+        assert_string_equal(entry.client, version == 1 ? "" : clients[i - 1]);
+        assert_true(entry.committed_entry == VB_STORE_NO_ENTRY);
     }
 }
 
-static void nothing_is_lost(void **state) {
-    (void)state;
-    make_version1();
+static void nothing_is_lost_of(int version) {
+    assert_int_equal(clear_dir(NULL), 0);
+    make_old(version);
     vb_buf before;
     read_rows(old_columns, &before);
     assert_true(before.len > 5000);
@@ -91,34 +95,56 @@ static void nothing_is_lost(void **state) {
     size_t n_lost = 0;
     s = open_store(NULL, &n_lost);
     assert_int_equal(n_lost, 1);
-    check_old_records(s);
+    check_old_records(s, version);
     assert_int_equal(add_receipt(s, "vr-new"), OLD_RECORDS + 1);
     vb_store_close(s);
     check_rows(old_columns, &before);
-    vb_buf version;
-    read_rows("PRAGMA user_version", &version);
-    assert_string_equal((const char *)version.data, "2|");
+    vb_buf now;
+    read_rows("PRAGMA user_version", &now);
+    assert_string_equal((const char *)now.data, "3|");
 
     s = open_store(&reading, &n_lost);
     assert_int_equal(tally_all(s).last, OLD_RECORDS + 1);
     vb_store_close(s);
     vb_buf_free(&before);
-    vb_buf_free(&version);
+    vb_buf_free(&now);
+}
+
+static void nothing_is_lost(void **state) {
+    (void)state;
+    for (int version = 1; version < NEWEST; version++) {
+        nothing_is_lost_of(version);
+    }
+}
+
+/* A journal may begin in the opening that migrates. */
+static void journal_of_old_records(void **state) {
+    (void)state;
+    const vb_store_options options = {.journal = true};
+    for (int version = 1; version < NEWEST; version++) {
+        assert_int_equal(clear_dir(NULL), 0);
+        make_old(version);
+        vb_store *s = open_store(&options, NULL);
+        journal_audit a = audit_rest(s, (journal_audit){.n = 0});
+        assert_true(a.first == 3 && a.last == OLD_RECORDS && a.n == 8);
+        free(a.of);
+        vb_store_close(s);
+    }
 }
 
 /* Whenever its process dies, the store is of one version or the other, and whole. */
-static void killed_meanwhile(void **state) {
-    (void)state;
-    make_version1();
+static void killed_meanwhile_of(int version) {
+    assert_int_equal(clear_dir(NULL), 0);
+    make_old(version);
     vb_buf before;
     read_rows(old_columns, &before);
-    uint64_t random = 7, versions[3] = {0, 0, 0};
+    uint64_t random = 7, versions[NEWEST + 1] = {0};
     const uint64_t start = vb_clock_ns();
     vb_store_close(open_store(NULL, NULL));
     const uint64_t whole_us = (vb_clock_ns() - start) / 1000;
     for (int i = 0; i < KILLS; i++) {
         assert_int_equal(clear_dir(NULL), 0);
-        make_version1();
+        make_old(version);
         const pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
@@ -128,19 +154,27 @@ static void killed_meanwhile(void **state) {
         usleep((useconds_t)(vb_test_random(&random) % (2 * whole_us)));
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
-        vb_buf version;
-        read_rows("PRAGMA user_version", &version);
-        versions[version.data[0] - '0']++;
-        vb_buf_free(&version);
+        vb_buf now;
+        read_rows("PRAGMA user_version", &now);
+        versions[now.data[0] - '0']++;
+        vb_buf_free(&now);
         check_rows(old_columns, &before);
         vb_store *s = open_store(NULL, NULL);
-        check_old_records(s);
+        check_old_records(s, version);
         vb_store_close(s);
         check_rows(old_columns, &before);
     }
-    assert_int_equal(versions[0], 0);
-    print_message("killed before: %d, after: %d\n", (int)versions[1], (int)versions[2]);
+    assert_int_equal(versions[version] + versions[NEWEST], KILLS);
+    print_message("version %d: killed before: %d, after: %d\n", version, (int)versions[version],
+                  (int)versions[NEWEST]);
     vb_buf_free(&before);
+}
+
+static void killed_meanwhile(void **state) {
+    (void)state;
+    for (int version = 1; version < NEWEST; version++) {
+        killed_meanwhile_of(version);
+    }
 }
 
 /* What is not exactly a store of its version is not touched. */
@@ -148,22 +182,23 @@ static void hostile(void **state) {
     (void)state;
     static const char *const changes[] = {
         "CREATE TRIGGER t AFTER UPDATE ON records BEGIN DELETE FROM bodies; END;",
-        "ALTER TABLE records ADD COLUMN client TEXT;",
-        "CREATE TABLE more(x);",
+        "ALTER TABLE records ADD COLUMN another TEXT;",
+        "CREATE TABLE journal(x);",
         "DELETE FROM records WHERE place = 4;",
         "UPDATE counts SET n = n + 1 WHERE what = 1;",
     };
-    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+    for (size_t i = 0; i < (NEWEST - 1) * sizeof changes / sizeof changes[0]; i++) {
+        const int version = 1 + (int)i % (NEWEST - 1);
         assert_int_equal(clear_dir(NULL), 0);
-        make_version1();
-        run_sql(changes[i]);
+        make_old(version);
+        run_sql(changes[i / (NEWEST - 1)]);
         vb_store *s = NULL;
         assert_int_equal(vb_store_open(path, key, NULL, &s, NULL, &e), VB_EFORMAT);
         assert_non_null(strstr(e.msg, "damaged"));
-        vb_buf version;
-        read_rows("PRAGMA user_version", &version);
-        assert_string_equal((const char *)version.data, "1|");
-        vb_buf_free(&version);
+        vb_buf now;
+        read_rows("PRAGMA user_version", &now);
+        assert_int_equal(now.data[0] - '0', version);
+        vb_buf_free(&now);
     }
 }
 
@@ -249,6 +284,7 @@ static void clients_after_kill(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nothing_is_lost, clear_dir),
+        cmocka_unit_test_setup(journal_of_old_records, clear_dir),
         cmocka_unit_test_setup(killed_meanwhile, clear_dir),
         cmocka_unit_test_setup(hostile, clear_dir),
         cmocka_unit_test_setup(clients, clear_dir),
