@@ -19,7 +19,7 @@ enum { POLL_MS = 100 }; /* between two looks at keep_going */
 struct vb_http {
     CURL *easy;
     CURLM *multi;
-    struct curl_slist *get_headers, *post_headers;
+    struct curl_slist *get_headers, *post_headers, *text_headers;
     vb_http_options options; /* ca_file is curl's copy */
     uint32_t limit_ms;
     char detail[CURL_ERROR_SIZE];
@@ -132,6 +132,8 @@ vb_err vb_http_open(const vb_http_options *o, vb_http **out, vb_error *e) {
     static const char *const get[] = {"Accept: application/json, */*;q=0.5", NULL};
     static const char *const post[] = {"Accept: application/json", "Content-Type: application/json",
                                        NULL};
+    static const char *const text[] = {"Accept: */*", "Content-Type: text/plain; charset=utf-8",
+                                       NULL};
     if (o->ca_file && access(o->ca_file, R_OK) != 0) {
         return vb_fail(e, VB_EIO, "can not read the certificates in %s", o->ca_file);
     }
@@ -147,9 +149,11 @@ vb_err vb_http_open(const vb_http_options *o, vb_http **out, vb_error *e) {
     h->options.bytes_max = o->bytes_max ? o->bytes_max : VB_HTTP_BYTES_MAX;
     h->get_headers = header_list(get);
     h->post_headers = header_list(post);
+    h->text_headers = header_list(text);
     h->easy = curl_easy_init();
     h->multi = curl_multi_init();
-    if (!h->get_headers || !h->post_headers || !h->easy || !h->multi || !set_options(h, o)) {
+    if (!h->get_headers || !h->post_headers || !h->text_headers || !h->easy || !h->multi ||
+        !set_options(h, o)) {
         vb_http_close(h);
         return vb_fail(e, VB_ENOMEM, "libcurl could not be set up");
     }
@@ -166,6 +170,7 @@ void vb_http_close(vb_http *h) {
         pipe_guard_end(&g);
         curl_slist_free_all(h->get_headers);
         curl_slist_free_all(h->post_headers);
+        curl_slist_free_all(h->text_headers);
         free(h);
     }
 }
@@ -272,9 +277,17 @@ static CURLcode perform(vb_http *h) {
     return result;
 }
 
+/* What is sent with a request; bytes NULL: nothing, it is a GET. */
+typedef struct sending {
+    const void *bytes;
+    size_t n_bytes;
+    struct curl_slist *headers;
+    bool any_status; /* not 200 alone is an answer */
+} sending;
+
 /* From what curl, the callbacks and the server say to one answer. */
-static vb_err judge(const vb_http *h, CURLcode result, long status, uint32_t total_ms,
-                    const char *name, vb_error *e) {
+static vb_err judge(const vb_http *h, const sending *what, CURLcode result, long status,
+                    uint32_t total_ms, const char *name, vb_error *e) {
     if (h->refused == VB_ECANCELLED) {
         return vb_fail(e, VB_ECANCELLED, "%s: the request was cancelled", name);
     }
@@ -299,33 +312,32 @@ static vb_err judge(const vb_http *h, CURLcode result, long status, uint32_t tot
     if (status >= 300 && status < 400) {
         return vb_fail(e, VB_EIO, "%s: redirect refused (HTTP %ld)", name, status);
     }
-    if (status != 200) {
+    if (status != 200 && !(what->any_status && status >= 200)) {
         return vb_fail(e, VB_EIO, "%s: HTTP status %ld", name, status);
     }
     return VB_OK;
 }
 
-static bool set_request(vb_http *h, CURLU *u, const char *json, uint32_t total_ms) {
+static bool set_request(vb_http *h, CURLU *u, const sending *what, uint32_t total_ms) {
     CURL *c = h->easy;
     bool ok = curl_easy_setopt(c, CURLOPT_CURLU, u) == CURLE_OK;
     /* "" means no proxy at all, NULL the one that the environment names. */
     ok &= curl_easy_setopt(c, CURLOPT_PROXY, is_loopback(u) ? "" : NULL) == CURLE_OK;
     ok &= curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)total_ms) == CURLE_OK;
     ok &= curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)h->body_bytes_max) == CURLE_OK;
-    if (json) {
+    if (what->bytes) {
         ok &= curl_easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK;
         ok &=
-            curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(json)) == CURLE_OK;
-        ok &= curl_easy_setopt(c, CURLOPT_POSTFIELDS, json) == CURLE_OK;
-        ok &= curl_easy_setopt(c, CURLOPT_HTTPHEADER, h->post_headers) == CURLE_OK;
+            curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)what->n_bytes) == CURLE_OK;
+        ok &= curl_easy_setopt(c, CURLOPT_POSTFIELDS, what->bytes) == CURLE_OK;
     } else {
         ok &= curl_easy_setopt(c, CURLOPT_HTTPGET, 1L) == CURLE_OK;
-        ok &= curl_easy_setopt(c, CURLOPT_HTTPHEADER, h->get_headers) == CURLE_OK;
     }
+    ok &= curl_easy_setopt(c, CURLOPT_HTTPHEADER, what->headers) == CURLE_OK;
     return ok;
 }
 
-static vb_err request(vb_http *h, const char *url, const char *json, vb_buf *body, long *status,
+static vb_err request(vb_http *h, const char *url, const sending *what, vb_buf *body, long *status,
                       vb_error *e) {
     long ignored;
     long *s = status ? status : &ignored;
@@ -349,7 +361,7 @@ static vb_err request(vb_http *h, const char *url, const char *json, vb_buf *bod
     CURLcode result = CURLE_OUT_OF_MEMORY;
     pipe_guard g;
     pipe_guard_begin(&g);
-    if (set_request(h, u, json, total_ms)) {
+    if (set_request(h, u, what, total_ms)) {
         result = perform(h);
         if (curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, s) != CURLE_OK) {
             *s = 0;
@@ -359,14 +371,23 @@ static vb_err request(vb_http *h, const char *url, const char *json, vb_buf *bod
     h->body = NULL;
     curl_easy_setopt(h->easy, CURLOPT_CURLU, NULL); /* curl does not copy it */
     curl_url_cleanup(u);
-    return judge(h, result, *s, total_ms, name, e);
+    return judge(h, what, result, *s, total_ms, name, e);
 }
 
 vb_err vb_http_get(vb_http *h, const char *url, vb_buf *body, long *status, vb_error *e) {
-    return request(h, url, NULL, body, status, e);
+    const sending nothing = {.headers = h->get_headers};
+    return request(h, url, &nothing, body, status, e);
 }
 
 vb_err vb_http_post_json(vb_http *h, const char *url, const char *json, vb_buf *body, long *status,
                          vb_error *e) {
-    return request(h, url, json, body, status, e);
+    const sending what = {.bytes = json, .n_bytes = strlen(json), .headers = h->post_headers};
+    return request(h, url, &what, body, status, e);
+}
+
+vb_err vb_http_post_text(vb_http *h, const char *url, const void *text, size_t n_bytes,
+                         vb_buf *body, long *status, vb_error *e) {
+    const sending what = {
+        .bytes = text, .n_bytes = n_bytes, .headers = h->text_headers, .any_status = true};
+    return request(h, url, &what, body, status, e);
 }

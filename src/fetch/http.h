@@ -52,5 +52,9 @@ VB_MUST_CHECK vb_err vb_http_get(vb_http *h, const char *url, vb_buf *body, long
                                  vb_error *e);
 VB_MUST_CHECK vb_err vb_http_post_json(vb_http *h, const char *url, const char *json, vb_buf *body,
                                        long *status, vb_error *e);
+/* A text, for a server whose other answers mean something: VB_OK for every whole one that is no
+ * redirect, whose *status says what it is and whose body is there. */
+VB_MUST_CHECK vb_err vb_http_post_text(vb_http *h, const char *url, const void *text,
+                                       size_t n_bytes, vb_buf *body, long *status, vb_error *e);
 
 #endif

@@ -63,6 +63,41 @@ static void requests_say_who_asks_and_nothing_else(void **state) {
     vb_http_close(h);
 }
 
+/* A text gets whatever answers it; what is no answer stays an error. */
+static void texts_get_any_answer(void **state) {
+    vb_http *h = open_client((vb_http_options){.total_ms = 700, .bytes_max = 1000});
+    vb_buf body = vb_buf_make(BODY_BYTES_MAX);
+    vb_error e = {0};
+    long status = -1;
+    (void)state;
+    assert_int_equal(vb_http_post_text(h, url_of("http", &plain, "/fault/status-409/echo"),
+                                       "1\n\0x", 4, &body, &status, &e),
+                     VB_OK);
+    assert_int_equal(status, 409);
+    assert_string_equal((const char *)body.data, "{\"error\": \"no\"}");
+    assert_int_equal(vb_http_post_text(h, url_of("http", &plain, "/fault/status-204/echo"), "", 0,
+                                       &body, &status, &e),
+                     VB_OK);
+    assert_true(status == 204 && body.len == 0);
+    assert_int_equal(vb_http_post_text(h, url_of("http", &plain, "/fault/redirect/echo"), "{}", 2,
+                                       &body, &status, &e),
+                     VB_EIO);
+    assert_int_equal(vb_http_post_text(h, url_of("http", &plain, "/fault/gigabytes/echo"), "{}", 2,
+                                       &body, &status, &e),
+                     VB_ELIMIT);
+    assert_int_equal(vb_http_post_text(h, url_of("http", &plain, "/fault/slow/echo"), "{}", 2,
+                                       &body, &status, &e),
+                     VB_EIO);
+    assert_int_equal(
+        vb_http_post_text(h, url_of("http", &plain, "/echo"), "old 0\n", 6, &body, &status, &e),
+        VB_OK);
+    const char *text = (const char *)body.data;
+    assert_non_null(strstr(text, "\"Content-Type\": \"text/plain; charset=utf-8\""));
+    assert_non_null(strstr(text, "\"body\": \"old 0\\n\""));
+    vb_buf_free(&body);
+    vb_http_close(h);
+}
+
 static void bytes_are_bounded_exactly(void **state) {
     vb_http *h = open_client((vb_http_options){.bytes_max = 1000});
     vb_buf body = vb_buf_make(BODY_BYTES_MAX), small = vb_buf_make(10);
@@ -365,6 +400,7 @@ static int stop(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_say_who_asks_and_nothing_else),
+        cmocka_unit_test(texts_get_any_answer),
         cmocka_unit_test(bytes_are_bounded_exactly),
         cmocka_unit_test(faults_are_bounded),
         cmocka_unit_test(nobody_listens),
