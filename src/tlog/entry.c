@@ -1,7 +1,6 @@
 #include "tlog/entry.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "receipt/build.h"
@@ -48,75 +47,6 @@ void vb_tlog_entry_of_abort(const vb_receipt *r, vb_abort_reason reason,
     vb_tlog_entry_of_receipt(r, digest, signature, out);
     out->kind = VB_TLOG_ABORT;
     out->reason = reason;
-}
-
-/* A decoded record of one of the three kinds is large: it is kept off the stack. */
-typedef union decoded {
-    vb_receipt r;
-    vb_abort a;
-} decoded;
-
-static vb_err of_receipt(const void *record, size_t n_bytes, decoded *d, vb_tlog_entry *out,
-                         uint8_t *server_key, vb_error *e) {
-    uint8_t hash[VB_SHA256_BYTES];
-    vb_err err = vb_receipt_decode(record, n_bytes, &d->r, e);
-    if (err) {
-        return err;
-    }
-    err = vb_receipt_verification_hash(&d->r, hash, e);
-    if (!err) {
-        vb_tlog_entry_of_receipt(&d->r, hash, d->r.signature, out);
-        memcpy(server_key, d->r.request.server_key, VB_ED25519_PUBLIC_BYTES);
-    }
-    vb_receipt_free(&d->r);
-    return err;
-}
-
-static vb_err of_abort(const void *record, size_t n_bytes, decoded *d, vb_tlog_entry *out,
-                       uint8_t *server_key, vb_error *e) {
-    uint8_t digest[VB_SHA256_BYTES];
-    vb_err err = vb_abort_decode(record, n_bytes, &d->a, e);
-    if (err) {
-        return err;
-    }
-    err = vb_abort_digest(&d->a, digest, e);
-    if (!err) {
-        vb_tlog_entry_of_abort(&d->a.r, d->a.reason, digest, d->a.signature, out);
-        memcpy(server_key, d->a.r.request.server_key, VB_ED25519_PUBLIC_BYTES);
-    }
-    vb_abort_free(&d->a);
-    return err;
-}
-
-static vb_err of_commitment(const void *record, size_t n_bytes, decoded *d, vb_tlog_entry *out,
-                            uint8_t *server_key, vb_error *e) {
-    vb_err err = vb_commitment_decode(record, n_bytes, &d->r, e);
-    if (err) {
-        return err;
-    }
-    vb_tlog_entry_of_commitment(&d->r, out);
-    memcpy(server_key, d->r.request.server_key, VB_ED25519_PUBLIC_BYTES);
-    vb_receipt_free(&d->r);
-    return VB_OK;
-}
-
-vb_err vb_tlog_entry_of_record(const void *record, size_t n_bytes, vb_tlog_entry *out,
-                               uint8_t server_key[VB_ED25519_PUBLIC_BYTES], vb_error *e) {
-    decoded *d = malloc(sizeof *d);
-    vb_err err;
-    if (!d) {
-        return vb_fail(e, VB_ENOMEM, "no memory to read a record");
-    }
-    switch (vb_record_kind_of(record, n_bytes)) {
-    case VB_RECORD_RECEIPT: err = of_receipt(record, n_bytes, d, out, server_key, e); break;
-    case VB_RECORD_ABORT: err = of_abort(record, n_bytes, d, out, server_key, e); break;
-    case VB_RECORD_COMMITMENT: err = of_commitment(record, n_bytes, d, out, server_key, e); break;
-    default:
-        err = vb_fail(e, VB_EFORMAT, "expected a receipt, an abort or a commitment record");
-        break;
-    }
-    free(d);
-    return err;
 }
 
 /* Bytes. The members of each kind, in canonical order. */

@@ -48,12 +48,6 @@ void vb_tlog_entry_of_abort(const vb_receipt *r, vb_abort_reason reason,
                             const uint8_t signature[VB_ED25519_SIGNATURE_BYTES],
                             vb_tlog_entry *out);
 
-/* Of a receipt, an abort or a commitment record as it is written; server_key is its request's. The
- * record is decoded, not checked. VB_EFORMAT: it is none of the three. */
-VB_MUST_CHECK vb_err vb_tlog_entry_of_record(const void *record, size_t n_bytes, vb_tlog_entry *out,
-                                             uint8_t server_key[VB_ED25519_PUBLIC_BYTES],
-                                             vb_error *e);
-
 /* Appends the entry's bytes. VB_EFORMAT: a number or a reason is out of its range. */
 VB_MUST_CHECK vb_err vb_tlog_entry_encode(const vb_tlog_entry *entry, vb_buf *out, vb_error *e);
 
