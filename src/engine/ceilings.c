@@ -1,12 +1,13 @@
 #include "engine/ceilings.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/system.h"
 
-enum { PASSES = 5 };
+enum { PASSES = 5, PIECE_BYTES = 256 << 10 };
 static const size_t BUFFER_BYTES = (size_t)384 << 20;
 
 /* A sum the compiler can neither skip nor reorder into fewer reads; eight chains keep it busy. */
@@ -49,4 +50,52 @@ double vb_measure_read_bandwidth(int n_threads) {
     (void)sink; /* without OpenMP a compiler sees that nobody reads it */
     vb_free_aligned(p, BUFFER_BYTES);
     return best;
+}
+
+typedef struct reading {
+    const vb_gguf *g;
+    atomic_size_t next; /* piece to be taken; they are numbered through all tensors */
+    atomic_bool failed;
+    vb_err err;
+    vb_error e;
+} reading;
+
+static vb_err read_piece(const reading *r, const vb_gguf_tensor *t, size_t piece, uint8_t *buffer,
+                         vb_error *e) {
+    const size_t at = piece * PIECE_BYTES, left = t->n_bytes - at;
+    return vb_gguf_read_tensor(r->g, t, at, left < PIECE_BYTES ? left : PIECE_BYTES, buffer, e);
+}
+
+static void read_pieces(reading *r) {
+    uint8_t *buffer = malloc(PIECE_BYTES);
+    vb_error e = {VB_OK, ""};
+    vb_err err = buffer ? VB_OK : vb_fail(&e, VB_ENOMEM, "no memory to read a model file");
+    size_t first = 0, mine = atomic_fetch_add(&r->next, 1);
+    for (size_t i = 0; i < vb_gguf_tensor_count(r->g) && !err && !atomic_load(&r->failed); i++) {
+        const vb_gguf_tensor *t = vb_gguf_tensor_at(r->g, i);
+        const size_t n = t->n_bytes / PIECE_BYTES + (t->n_bytes % PIECE_BYTES != 0);
+        for (; mine < first + n && !err; mine = atomic_fetch_add(&r->next, 1)) {
+            err = read_piece(r, t, mine - first, buffer, &e);
+        }
+        first += n;
+    }
+    free(buffer);
+    if (err && !atomic_exchange(&r->failed, true)) {
+        r->err = err;
+        r->e = e;
+    }
+}
+
+vb_err vb_measure_file_reading(const vb_gguf *g, int n_threads, uint64_t *ns, vb_error *e) {
+    reading r = {.g = g};
+    const uint64_t start = vb_clock_ns();
+#pragma omp parallel for schedule(static, 1) num_threads(n_threads)
+    for (int i = 0; i < n_threads; i++) {
+        read_pieces(&r);
+    }
+    *ns = vb_clock_ns() - start;
+    if (r.err && e) {
+        *e = r.e;
+    }
+    return r.err;
 }

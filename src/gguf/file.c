@@ -176,3 +176,13 @@ void gguf_file_settle(gguf_file *f, size_t n, bool with_data) {
     (void)with_data;
 #endif
 }
+
+void gguf_file_uncache(const gguf_file *f) {
+#ifdef POSIX_FADV_DONTNEED
+    if (f->fd >= 0) {
+        (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED); /* a wish */
+    }
+#else
+    (void)f;
+#endif
+}

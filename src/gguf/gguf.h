@@ -101,6 +101,10 @@ const vb_gguf_tensor *vb_gguf_find_tensor(const vb_gguf *g, const char *name);
 VB_MUST_CHECK vb_err vb_gguf_read_tensor(const vb_gguf *g, const vb_gguf_tensor *t, size_t offset,
                                          size_t n, uint8_t *buf, vb_error *e);
 
+/* Asks the system to forget what it has cached of the files, so that the next reader waits for the
+ * disk: for measurements. It is free not to. */
+void vb_gguf_uncache(const vb_gguf *g);
+
 /* A type's name in messages: "uint32", "string"; "unknown" when it is none. */
 const char *vb_gguf_type_name(uint32_t type);
 

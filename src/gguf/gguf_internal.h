@@ -81,6 +81,8 @@ void gguf_file_settle(gguf_file *f, size_t n, bool with_data);
 VB_MUST_CHECK vb_err gguf_file_read(const gguf_file *f, uint64_t offset, size_t n, uint8_t *buf,
                                     vb_error *e);
 
+void gguf_file_uncache(const gguf_file *f);
+
 /* ---- parse.c, tensors.c ---- */
 
 /* Reads header, metadata and tensor descriptions of f into part (all zero before). On error the

@@ -355,3 +355,9 @@ vb_err vb_gguf_read_tensor(const vb_gguf *g, const vb_gguf_tensor *t, size_t off
     vb_err err = gguf_file_read(&g->files[t->file_index], t->offset_bytes + offset, n, buf, e);
     return err ? vb_fail_in(e, err, "tensor '%.*s'", GGUF_SHOW(t->name)) : VB_OK;
 }
+
+void vb_gguf_uncache(const vb_gguf *g) {
+    for (size_t i = 0; i < g->n_files; i++) {
+        gguf_file_uncache(&g->files[i]);
+    }
+}
