@@ -6,10 +6,10 @@ import { pathToFileURL } from "node:url";
 const modules = process.env.VB_NPM_DIR;
 const require = createRequire(pathToFileURL(join(modules, "package.json")));
 export const ethers = require("ethers");
-const { Common, Hardfork, Mainnet, createCustomCommon } = require("@ethereumjs/common");
-const { createEVM } = require("@ethereumjs/evm");
-const { Account, createAddressFromString, hexToBytes, bytesToHex } = require("@ethereumjs/util");
-const { createBlock } = require("@ethereumjs/block");
+const { Chain, Common, Hardfork } = require("@ethereumjs/common");
+const { EVM } = require("@ethereumjs/evm");
+const { Account, Address, hexToBytes, bytesToHex } = require("@ethereumjs/util");
+const { Block } = require("@ethereumjs/block");
 
 export const keys = [...Array(8)].map((_, i) => new ethers.SigningKey(ethers.toBeHex(i + 1, 32)));
 export const accounts = keys.map((k) => ethers.computeAddress(k.publicKey));
@@ -19,9 +19,9 @@ export class Reverted extends Error {}
 export class Machine {
     static async start({ chainId = 361, hardfork = Hardfork.Istanbul, onStep = null } = {}) {
         const m = new Machine();
-        const common = createCustomCommon({ chainId }, Mainnet, { hardfork });
+        const common = Common.custom({ chainId }, { baseChain: Chain.Mainnet, hardfork });
         m.common = common;
-        m.evm = await createEVM({ common });
+        m.evm = await EVM.create({ common });
         m.chainId = chainId;
         m.time = 1_700_000_000n;
         m.gas = {};
@@ -29,19 +29,19 @@ export class Machine {
             m.evm.events.on("step", (step, resolve) => { onStep(step); resolve?.(); });
         }
         for (const a of accounts) {
-            await m.evm.stateManager.putAccount(createAddressFromString(a), new Account(0n, 10n ** 24n));
+            await m.evm.stateManager.putAccount(Address.fromString(a), new Account(0n, 10n ** 24n));
         }
         return m;
     }
 
     block() {
-        return createBlock({ header: { number: 1n, timestamp: this.time, gasLimit: 30_000_000n } },
+        return Block.fromBlockData({ header: { number: 1n, timestamp: this.time, gasLimit: 30_000_000n } },
             { common: this.common, skipConsensusFormatValidation: true });
     }
 
     async run({ from, to, data, value = 0n, isStatic = false }) {
         const result = await this.evm.runCall({
-            caller: createAddressFromString(from), to: to && createAddressFromString(to),
+            caller: Address.fromString(from), to: to && Address.fromString(to),
             data: hexToBytes(data), value, gasLimit: 30_000_000n, block: this.block(), isStatic,
         });
         const r = result.execResult;
@@ -61,7 +61,7 @@ export class Machine {
     }
 
     async balance(address) {
-        return (await this.evm.stateManager.getAccount(createAddressFromString(address)))?.balance ?? 0n;
+        return (await this.evm.stateManager.getAccount(Address.fromString(address)))?.balance ?? 0n;
     }
 }
 
