@@ -30,8 +30,10 @@ typedef struct vb_tlog_writer_options {
 
 /* Makes the folder when there is none. Of one that is there every entry is read: bundles against
  * tiles, tiles against the checkpoint, the checkpoint against the key, the order of section 1.1.
- * VB_EMISMATCH: it was cut or changed, or is another key's or origin's; the message names the file
- * and what was expected. VB_EIO when another process writes it. */
+ * What a crash left beyond the checkpoint is removed. VB_EMISMATCH or VB_EFORMAT: it was cut or
+ * changed, or is another key's or origin's; the message names the file and what was expected.
+ * VB_EIO when another process writes it. An older copy of a whole log is a log: who keeps entries
+ * until they are published sees that its size is too small. */
 VB_MUST_CHECK vb_err vb_tlog_writer_open(const char *folder, const vb_ed25519_key *key,
                                          const vb_tlog_writer_options *o, vb_tlog_writer **out,
                                          vb_error *e);
@@ -43,7 +45,8 @@ uint64_t vb_tlog_writer_pending(const vb_tlog_writer *w);
 const vb_tlog_key *vb_tlog_writer_key(const vb_tlog_writer *w);
 
 /* The entry gets the index size + pending. VB_EFORMAT or VB_EMISMATCH, and nothing is appended,
- * when it is no entry or would break the order of section 1.1. */
+ * when it is no entry, is not signed by the key, or would break the order of section 1.1. VB_EIO as
+ * vb_tlog_writer_publish: every 256th entry a tile and a bundle are written. */
 VB_MUST_CHECK vb_err vb_tlog_writer_append(vb_tlog_writer *w, const void *entry, size_t n_bytes,
                                            vb_error *e);
 
