@@ -217,9 +217,10 @@ static vb_err answer(bench *b, setting which, vb_error *e) {
 static void print_times(const bench *b) {
     if (b->json) {
         printf("{\"tier\": \"%s\", \"threads\": %d, \"prompt\": %zu, \"tokens\": %zu, "
-               "\"n_vocab\": %zu, \"samplings\": {",
+               "\"n_vocab\": %zu, \"decode_weight_bytes\": %llu, \"samplings\": {",
                vb_model_kernels(b->model)->name, b->n_threads, b->n_prompt, b->n_tokens,
-               vb_model_get_config(b->model)->n_vocab);
+               vb_model_get_config(b->model)->n_vocab,
+               (unsigned long long)vb_model_decode_bytes(b->model));
     }
     for (int i = 0; i < SETTINGS; i++) {
         const times *t = &b->best[i];
