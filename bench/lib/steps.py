@@ -174,11 +174,11 @@ class Context(Step):
         read = best(seen, "read")
         weights, times = r["decode_weight_bytes"], self.shape.layers / self.model.layers
         whole = 1 + self.missing_bytes / weights
-        first, last = r["decode_seconds_at_begin"], r["decode_seconds_at_end"]
+        first, last = r["decode_seconds_near"], r["decode_seconds_far"]
         yield self.row("context", f"attention in a prefill of {self.context}", r["attention_seconds"], "s",
                        "the prefill", r["prefill_seconds"], ATTENTION, seen)
         # With all layers, though some were left out: the head is read once whatever their number.
-        far, near = first * whole + (last - first) * times, first * whole + r["cache_bytes"] * times / read
+        far, near = first * whole + max(last - first, 0) * times, first * whole + r["cache_bytes"] * times / read
         yield self.row("context", f"decode behind {self.context} tokens", far, "s", "decode and reading the cache",
                        near, DECODE_FAR, seen)
         if last > first:
