@@ -7,7 +7,7 @@ import sys
 
 # A layer may include only itself and what stands above it (ARCHITECTURE.md).
 LAYERS = ["base", "json", "arith", "kernels", "gguf", "tokenizer", "template", "model", "sample",
-          "crypto", "grammar", "beacon", "receipt", "tlog", "verify", "fetch", "engine", "store", "api", "server",
+          "crypto", "grammar", "beacon", "receipt", "tlog", "verify", "fetch", "chain", "engine", "store", "api", "server",
           "cli"]
 
 # Folders (or files) that read no clock, network, file, thread or environment.
