@@ -48,82 +48,56 @@ VB_INLINE vb_wtype type_of(source f) {
 }
 /* Blocks of a group are numbered n * parts(f) + c, n counted by a loop, c by unrolled code. */
 VB_INLINE int parts(source f) {
-    return f == FROM_Q4_K || f == FROM_Q5_K ? 2 : f == FROM_Q6_K ? 4 : 1;
+    return vb_x86_is_k(type_of(f)) ? 2 : 1;
 }
 
 VB_INLINE __m512i load(const void *p) {
     return _mm512_loadu_si512(p);
 }
-VB_INLINE __m512i low_nibbles(__m512i v) {
-    return _mm512_and_si512(v, _mm512_set1_epi8(15));
+/* The bits of each byte that mask has. */
+VB_INLINE __m512i masked(__m512i v, char mask) {
+    return _mm512_and_si512(v, _mm512_set1_epi8(mask));
 }
-VB_INLINE __m512i high_nibbles(__m512i v) {
-    return low_nibbles(_mm512_srli_epi16(v, 4));
+/* The bits that mask has from a, the others from b. */
+VB_INLINE __m512i merged(__m512i a, __m512i b, char mask) {
+    return _mm512_ternarylogic_epi64(_mm512_set1_epi8(mask), a, b, 0xca);
 }
-
-/* Bit j of each byte, moved to bit 4. */
-VB_INLINE __m512i fifth_bit(__m512i v, int j) {
-    __m512i moved;
-    switch (j) {
-    case 0: moved = _mm512_slli_epi16(v, 4); break;
-    case 1: moved = _mm512_slli_epi16(v, 3); break;
-    case 2: moved = _mm512_slli_epi16(v, 2); break;
-    case 3: moved = _mm512_slli_epi16(v, 1); break;
-    case 4: moved = v; break;
-    case 5: moved = _mm512_srli_epi16(v, 1); break;
-    case 6: moved = _mm512_srli_epi16(v, 2); break;
-    default: moved = _mm512_srli_epi16(v, 3); break;
-    }
-    return _mm512_and_si512(moved, _mm512_set1_epi8(16));
+VB_INLINE __m512i down(__m512i v, int n) {
+    return _mm512_srli_epi16(v, (unsigned)n);
 }
 
-/* Bits 2c and 2c + 1 of each byte, moved to bits 4 and 5. */
-VB_INLINE __m512i top_bits(__m512i v, int c) {
-    __m512i moved;
-    switch (c) {
-    case 0: moved = _mm512_slli_epi16(v, 4); break;
-    case 1: moved = _mm512_slli_epi16(v, 2); break;
-    case 2: moved = v; break;
-    default: moved = _mm512_srli_epi16(v, 2); break;
+/* Chunk j of the block whose lines these are, of weights of so many bits. */
+VB_INLINE __m512i line_weights(int n_bits, const uint8_t *lines, int j) {
+#define AT(line) load(lines + LINE * (line))
+    switch (n_bits) {
+    case 8: return AT(j);
+    case 6: {
+        lines += j / 4 * 3 * LINE;
+        if (j % 4 < 3) {
+            return masked(AT(j % 4), 0x3f);
+        }
+        __m512i high = merged(down(AT(0), 2), down(AT(1), 4), 0x30);
+        return masked(merged(high, down(AT(2), 6), 0x3c), 0x3f);
     }
-    return _mm512_and_si512(moved, _mm512_set1_epi8(48));
+    case 5:
+        switch (j) {
+        case 5: return masked(merged(down(AT(0), 5), down(AT(3), 3), 0x07), 0x1f);
+        case 6: return masked(merged(down(AT(1), 5), down(AT(4), 3), 0x07), 0x1f);
+        case 7: {
+            __m512i high = merged(down(AT(3), 2), down(AT(4), 1), 0x08);
+            return masked(merged(down(AT(2), 5), high, 0x07), 0x1f);
+        }
+        default: return masked(AT(j), 0x1f);
+        }
+    default: return j < 4 ? masked(AT(j), 0x0f) : masked(down(AT(j - 4), 4), 0x0f);
+    }
+#undef AT
 }
 
 /* Chunk j of block (n, c) of a group: 16 rows x 4 weights, unsigned. */
 VB_INLINE __m512i weights(source f, const uint8_t *g, size_t n, int c, int j) {
-    __m512i v;
-    switch (f) {
-    case FROM_Q8_0: return load(g + 64 + 512 * n + 64 * j);
-    case FROM_Q4_0:
-        v = load(g + 64 + 256 * n + 64 * (j % 4));
-        return j < 4 ? low_nibbles(v) : high_nibbles(v);
-    case FROM_Q4_1:
-        v = load(g + 128 + 256 * n + 64 * (j % 4));
-        return j < 4 ? low_nibbles(v) : high_nibbles(v);
-    case FROM_Q5_0:
-        v = load(g + 64 + 256 * n + 64 * (j % 4));
-        v = j < 4 ? low_nibbles(v) : high_nibbles(v);
-        return _mm512_or_si512(v, fifth_bit(load(g + 576 + 64 * n), j));
-    case FROM_Q5_1:
-        v = load(g + 128 + 256 * n + 64 * (j % 4));
-        v = j < 4 ? low_nibbles(v) : high_nibbles(v);
-        return _mm512_or_si512(v, fifth_bit(load(g + 640 + 64 * n), j));
-    case FROM_Q4_K:
-        v = load(g + VB_X86_K_QUANTS + 512 * n + 64 * j);
-        return c == 0 ? low_nibbles(v) : high_nibbles(v);
-    case FROM_Q5_K: {
-        __m512i h = load(g + VB_X86_K_HIGH + 64 * j);
-        h = _mm512_srl_epi16(h, _mm_cvtsi32_si128((int)(2 * n)));
-        v = load(g + VB_X86_K_UNDER_HIGH + 512 * n + 64 * j);
-        v = c == 0 ? low_nibbles(v) : high_nibbles(v);
-        return _mm512_or_si512(v, fifth_bit(h, c));
-    }
-    default:
-        g += VB_X86_Q6_HALF * n + 64 * j;
-        v = load(g + VB_X86_K_UNDER_HIGH + 512 * (c % 2));
-        v = c < 2 ? low_nibbles(v) : high_nibbles(v);
-        return _mm512_or_si512(v, top_bits(load(g + VB_X86_K_HIGH), c));
-    }
+    return line_weights(vb_x86_bits(type_of(f)), g + vb_x86_block_at(type_of(f), n * parts(f) + c),
+                        j);
 }
 
 VB_INLINE __m512 f16_lanes(const uint8_t *p) {
@@ -139,7 +113,8 @@ VB_INLINE __m512 scales(source f, const uint8_t *g, size_t n, int c) {
     switch (f) {
     case FROM_Q4_K:
     case FROM_Q5_K:
-        return _mm512_mul_ps(f16_lanes(g), u8_lanes(g + VB_X86_K_SCALES + 16 * (2 * n + c)));
+        return _mm512_mul_ps(f16_lanes(g),
+                             u8_lanes(g + vb_x86_k_scales_at(type_of(f), n * parts(f) + c)));
     case FROM_Q6_K: return f16_lanes(g);
     default: return f16_lanes(g + 32 * n);
     }
@@ -150,9 +125,10 @@ VB_INLINE __m512 offsets(source f, const uint8_t *g, size_t n, int c) {
     switch (f) {
     case FROM_Q4_K:
     case FROM_Q5_K: {
-        __m512 dmin = f16_lanes(g + VB_X86_K_MIN);
-        __m512 p = _mm512_mul_ps(dmin, u8_lanes(g + VB_X86_K_MINS + 16 * (2 * n + c)));
-        return _mm512_xor_ps(p, _mm512_set1_ps(-0.0f));
+        __m512 minus_dmin = _mm512_xor_ps(f16_lanes(g + VB_X86_K_MIN), _mm512_set1_ps(-0.0f));
+        return _mm512_mul_ps(
+            minus_dmin,
+            u8_lanes(g + vb_x86_k_scales_at(type_of(f), n * parts(f) + c) + VB_X86_K_SECOND));
     }
     default: return f16_lanes(g + 64 + 32 * n);
     }
@@ -160,7 +136,7 @@ VB_INLINE __m512 offsets(source f, const uint8_t *g, size_t n, int c) {
 
 /* The sub-scale of half h of block (n, c) for 16 rows. */
 VB_INLINE __m512i sub_scales(const uint8_t *g, size_t n, int c, int h) {
-    const uint8_t *p = g + VB_X86_K_SCALES + 16 * (2 * (4 * n + c) + h);
+    const uint8_t *p = g + vb_x86_k_scales_at(VB_Q6_K, n * 2 + c) + VB_X86_K_SECOND * h;
     return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 

@@ -51,75 +51,56 @@ VB_INLINE int run(vb_wtype type) {
 }
 /* Blocks of a group are numbered n * parts(f) + c, n counted by a loop, c by unrolled code. */
 VB_INLINE int parts(source f) {
-    if (f.buffered) {
-        return 1;
-    }
-    return f.type == VB_Q4_K || f.type == VB_Q5_K ? 2 : f.type == VB_Q6_K ? 4 : 1;
+    return vb_x86_is_k(f.type) && !f.buffered ? 2 : 1;
 }
 
 VB_INLINE __m256i load(const void *p) {
     return _mm256_loadu_si256((const __m256i *)p);
 }
-VB_INLINE __m256i nibbles(__m256i v, bool high) {
-    return _mm256_and_si256(high ? _mm256_srli_epi16(v, 4) : v, _mm256_set1_epi8(15));
+/* The bits of each byte that mask has. */
+VB_INLINE __m256i masked(__m256i v, char mask) {
+    return _mm256_and_si256(v, _mm256_set1_epi8(mask));
+}
+/* The same of v shifted down. */
+VB_INLINE __m256i high_bits(__m256i v, int n, char mask) {
+    return masked(_mm256_srli_epi16(v, n), mask);
 }
 
-/* Bit j of each byte, moved to bit 4. */
-VB_INLINE __m256i fifth_bit(__m256i v, int j) {
-    __m256i moved;
-    switch (j) {
-    case 0: moved = _mm256_slli_epi16(v, 4); break;
-    case 1: moved = _mm256_slli_epi16(v, 3); break;
-    case 2: moved = _mm256_slli_epi16(v, 2); break;
-    case 3: moved = _mm256_slli_epi16(v, 1); break;
-    case 4: moved = v; break;
-    case 5: moved = _mm256_srli_epi16(v, 1); break;
-    case 6: moved = _mm256_srli_epi16(v, 2); break;
-    default: moved = _mm256_srli_epi16(v, 3); break;
+/* Chunk j of the block whose lines these are, of weights of so many bits. */
+VB_INLINE __m256i line_weights(int n_bits, const uint8_t *lines, int j) {
+#define AT(line) load(lines + LINE * (line))
+    switch (n_bits) {
+    case 8: return AT(j);
+    case 6: {
+        lines += j / 4 * 3 * LINE;
+        if (j % 4 < 3) {
+            return masked(AT(j % 4), 0x3f);
+        }
+        __m256i high = _mm256_or_si256(high_bits(AT(0), 2, 0x30), high_bits(AT(1), 4, 0x0c));
+        return _mm256_or_si256(high, high_bits(AT(2), 6, 0x03));
     }
-    return _mm256_and_si256(moved, _mm256_set1_epi8(16));
-}
-
-/* Bits 2c and 2c + 1 of each byte, moved to bits 4 and 5. */
-VB_INLINE __m256i top_bits(__m256i v, int c) {
-    __m256i moved;
-    switch (c) {
-    case 0: moved = _mm256_slli_epi16(v, 4); break;
-    case 1: moved = _mm256_slli_epi16(v, 2); break;
-    case 2: moved = v; break;
-    default: moved = _mm256_srli_epi16(v, 2); break;
+    case 5:
+        switch (j) {
+        case 5: return _mm256_or_si256(high_bits(AT(0), 5, 0x07), high_bits(AT(3), 3, 0x18));
+        case 6: return _mm256_or_si256(high_bits(AT(1), 5, 0x07), high_bits(AT(4), 3, 0x18));
+        case 7: {
+            __m256i high = _mm256_or_si256(high_bits(AT(3), 2, 0x08), high_bits(AT(4), 1, 0x10));
+            return _mm256_or_si256(high_bits(AT(2), 5, 0x07), high);
+        }
+        default: return masked(AT(j), 0x1f);
+        }
+    default: return j < 4 ? masked(AT(j), 0x0f) : high_bits(AT(j - 4), 4, 0x0f);
     }
-    return _mm256_and_si256(moved, _mm256_set1_epi8(48));
+#undef AT
 }
 
-/* Chunk j of block (n, c) of a group: 8 rows x 4 weights; g is already at the half's rows
- * (32 bytes into each chunk for the second). */
+/* Chunk j of block (n, c) of a group: 8 rows x 4 weights; g is already at the half's rows (32 bytes
+ * into each chunk for the second). */
 VB_INLINE __m256i weights(source f, const uint8_t *g, size_t n, int c, int j) {
-    __m256i v;
     if (f.buffered) {
         return load(g + 512 * n + 64 * j);
     }
-    switch (f.type) {
-    case VB_Q8_0: return load(g + 64 + 512 * n + 64 * j);
-    case VB_Q4_0: return nibbles(load(g + 64 + 256 * n + 64 * (j % 4)), j >= 4);
-    case VB_Q4_1: return nibbles(load(g + 128 + 256 * n + 64 * (j % 4)), j >= 4);
-    case VB_Q5_0:
-        v = nibbles(load(g + 64 + 256 * n + 64 * (j % 4)), j >= 4);
-        return _mm256_or_si256(v, fifth_bit(load(g + 576 + 64 * n), j));
-    case VB_Q5_1:
-        v = nibbles(load(g + 128 + 256 * n + 64 * (j % 4)), j >= 4);
-        return _mm256_or_si256(v, fifth_bit(load(g + 640 + 64 * n), j));
-    case VB_Q4_K: return nibbles(load(g + VB_X86_K_QUANTS + 512 * n + 64 * j), c == 1);
-    case VB_Q5_K:
-        v = load(g + VB_X86_K_HIGH + 64 * j);
-        v = fifth_bit(_mm256_srl_epi16(v, _mm_cvtsi32_si128((int)(2 * n))), c);
-        return _mm256_or_si256(v,
-                               nibbles(load(g + VB_X86_K_UNDER_HIGH + 512 * n + 64 * j), c == 1));
-    default:
-        g += VB_X86_Q6_HALF * n + 64 * j;
-        v = nibbles(load(g + VB_X86_K_UNDER_HIGH + 512 * (c % 2)), c >= 2);
-        return _mm256_or_si256(v, top_bits(load(g + VB_X86_K_HIGH), c));
-    }
+    return line_weights(vb_x86_bits(f.type), g + vb_x86_block_at(f.type, n * parts(f) + c), j);
 }
 
 VB_INLINE __m256 f16_lanes(const uint8_t *p) {
@@ -139,7 +120,7 @@ VB_INLINE __m256 scales(source f, const uint8_t *g, size_t n, int c, int half) {
     case VB_Q4_K:
     case VB_Q5_K:
         return _mm256_mul_ps(f16_lanes(g + 16 * half),
-                             u8_lanes(g + VB_X86_K_SCALES + 16 * (2 * n + c) + 8 * half));
+                             u8_lanes(g + vb_x86_k_scales_at(f.type, n * parts(f) + c) + 8 * half));
     case VB_Q6_K: return f16_lanes(g + 16 * half);
     default: return f16_lanes(g + 32 * n + 16 * half);
     }
@@ -152,7 +133,8 @@ VB_INLINE __m256 offsets(source f, const uint8_t *g, size_t n, int c, int half) 
     }
     if (f.type == VB_Q4_K || f.type == VB_Q5_K) {
         __m256 p = _mm256_mul_ps(f16_lanes(g + VB_X86_K_MIN + 16 * half),
-                                 u8_lanes(g + VB_X86_K_MINS + 16 * (2 * n + c) + 8 * half));
+                                 u8_lanes(g + vb_x86_k_scales_at(f.type, n * parts(f) + c) +
+                                          VB_X86_K_SECOND + 8 * half));
         return _mm256_xor_ps(p, _mm256_set1_ps(-0.0f));
     }
     return f16_lanes(g + 64 + 32 * n + 16 * half);
@@ -163,7 +145,8 @@ VB_INLINE __m256i sub_scales(source f, const uint8_t *g, size_t n, int c, int ha
     if (f.buffered) {
         return load(((const buffer *)(const void *)g)->sub[n][h] + HALF_ROWS * half);
     }
-    const uint8_t *p = g + VB_X86_K_SCALES + 16 * (2 * (4 * n + c) + h) + 8 * half;
+    const uint8_t *p =
+        g + vb_x86_k_scales_at(f.type, n * parts(f) + c) + VB_X86_K_SECOND * h + 8 * half;
     return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
 }
 

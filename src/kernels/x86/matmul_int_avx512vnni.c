@@ -4,134 +4,182 @@
  * weights are signed is kept shifted up by `bias`, and its sums start at -bias * u.
  *
  * Few tokens, here: weights are taken apart in registers as they stream from memory. Many:
- * matmul_panel_avx512vnni.c.
+ * matmul_panel_avx512vnni.c. One token is bound by reading. The processor fetches ahead what its
+ * window of some 300 instructions reaches, so that the fewer a line takes, the faster it reads:
+ * the loops below take 4 (Q8_0) to 11 (Q4_K) for 64 bytes of weights.
  */
 #include "kernels/x86/int_lanes_avx512vnni.h"
 #include "kernels/x86/tokens.h"
 
 enum {
-    TOKENS = 8,         /* in registers as weights stream */
+    PART_TOKENS = 8,    /* in registers as weights stream */
     STREAM_TOKENS = 16, /* up to so many, weights are taken apart in registers */
-    AHEAD_BYTES = 4096  /* from the weights in use to those asked for, as they stream */
+    FEW_BLOCKS = 1024,  /* of all tokens, side by side: what the first-level cache can hold */
+    AHEAD_BYTES = 8192  /* from the weights in use to those asked for, as one token streams */
 };
 
-/* The integer sums of one block: sum[t] = isum of 16 rows and token t. at is the block's place
- * in the tokens' rows. */
-VB_INLINE void sums(source f, int n_tokens, const uint8_t *g, size_t n, int c, __m512i minus_bias,
-                    bool biased, const tokens *x, size_t at, __m512i *sum) {
-    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-        sum[t] = biased
-                     ? _mm512_mullo_epi32(minus_bias, _mm512_set1_epi32(x->u[t * x->blocks + at]))
-                     : _mm512_setzero_si512();
-    }
-    VB_UNROLL for (int j = 0; j < 8; j++) {
-        __m512i w = weights(f, g, n, c, j);
-        VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-            const int8_t *q = x->q + t * x->cols + at * VB_BLOCK + 4 * j;
-            sum[t] = _mm512_dpbusd_epi32(sum[t], w, _mm512_set1_epi32(vb_x86_load_i32(q)));
+/* Blocks of a part of the tokens, side by side: token t of n has its block b at b * n + t. What
+ * integer sums start at is -bias * u, of a block or of each half. */
+typedef struct few {
+    _Alignas(64) int8_t q[FEW_BLOCKS][VB_BLOCK];
+    float d[FEW_BLOCKS], du[FEW_BLOCKS];
+    int32_t start[2][FEW_BLOCKS];
+} few;
+
+/* Blocks [b0, b0 + blocks) of n tokens from token t0 on, to x's place `at` on. */
+VB_INLINE void put_side_by_side(source f, const vb_act *a, size_t t0, size_t n, size_t b0,
+                                size_t blocks, few *x, size_t at) {
+    for (size_t t = 0; t < n; t++) {
+        const tokens from = tokens_at(a, t0 + t, b0);
+        for (size_t b = 0; b < blocks; b++) {
+            const size_t to = at + b * n + t;
+            const int32_t low = has_halves(f) ? from.u_lo[b] : from.u[b];
+            memcpy(x->q[to], from.q + b * VB_BLOCK, VB_BLOCK);
+            x->d[to] = from.d[b];
+            if (has_offset(f)) {
+                x->du[to] = from.du[b];
+            } else {
+                x->start[0][to] = -bias_of(f) * low;
+            }
+            if (has_halves(f)) {
+                x->start[1][to] = -bias_of(f) * (from.u[b] - low);
+            }
         }
     }
 }
 
-/* The same where each half of the block has its own sub-scale. */
-VB_INLINE void sums_of_halves(source f, int n_tokens, const uint8_t *g, size_t n, int c,
-                              __m512i minus_bias, const tokens *x, size_t at, __m512i *sum) {
-    VB_UNROLL for (int h = 0; h < 2; h++) {
-        __m512i half[TOKENS], sub = sub_scales(g, n, c, h);
+/* Sums of chunks [j_begin, j_end) of block (n, c) of a group, over which the tokens' block at `at`
+ * lies: sum[t] for 16 rows and token t. */
+VB_INLINE void sums(source f, int n_tokens, const uint8_t *g, size_t n, int c, int j_begin,
+                    int j_end, const int32_t *start, const few *x, size_t at, __m512i *sum) {
+    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+        sum[t] = has_offset(f) ? _mm512_setzero_si512() : _mm512_set1_epi32(start[at + t]);
+    }
+    VB_UNROLL for (int j = j_begin; j < j_end; j++) {
+        const __m512i w = weights(f, g, n, c, j);
         VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-            int32_t u_lo = x->u_lo[t * x->blocks + at];
-            int32_t u = h == 0 ? u_lo : x->u[t * x->blocks + at] - u_lo;
-            half[t] = _mm512_mullo_epi32(minus_bias, _mm512_set1_epi32(u));
-        }
-        VB_UNROLL for (int j = 4 * h; j < 4 * h + 4; j++) {
-            __m512i w = weights(f, g, n, c, j);
-            VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-                const int8_t *q = x->q + t * x->cols + at * VB_BLOCK + 4 * j;
-                half[t] = _mm512_dpbusd_epi32(half[t], w, _mm512_set1_epi32(vb_x86_load_i32(q)));
-            }
-        }
-        VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-            __m512i scaled = _mm512_mullo_epi32(half[t], sub);
-            sum[t] = h == 0 ? scaled : _mm512_add_epi32(sum[t], scaled);
+            const __m512i q = _mm512_set1_epi32(vb_x86_load_i32(x->q[at + t] + 4 * j));
+            sum[t] = _mm512_dpbusd_epi32(sum[t], w, q);
         }
     }
 }
 
 /* One block into the accumulators: t = (s * d) * isum; acc += t; acc += m * du. */
-VB_INLINE void block(source f, int n_tokens, const uint8_t *g, size_t n, int c, __m512i minus_bias,
-                     bool biased, const tokens *x, size_t at, __m512 *acc) {
-    __m512i sum[TOKENS];
+VB_INLINE void block(source f, int n_tokens, const uint8_t *g, size_t n, int c, const few *x,
+                     size_t at, __m512 *acc) {
+    __m512i sum[PART_TOKENS], high[PART_TOKENS];
+    sums(f, n_tokens, g, n, c, 0, has_halves(f) ? 4 : 8, x->start[0], x, at, sum);
     if (has_halves(f)) {
-        sums_of_halves(f, n_tokens, g, n, c, minus_bias, x, at, sum);
-    } else {
-        sums(f, n_tokens, g, n, c, minus_bias, biased, x, at, sum);
+        const __m512i low_scale = sub_scales(g, n, c, 0), high_scale = sub_scales(g, n, c, 1);
+        sums(f, n_tokens, g, n, c, 4, 8, x->start[1], x, at, high);
+        VB_UNROLL for (int t = 0; t < n_tokens; t++) {
+            sum[t] = _mm512_add_epi32(_mm512_mullo_epi32(sum[t], low_scale),
+                                      _mm512_mullo_epi32(high[t], high_scale));
+        }
     }
-    __m512 s = scales(f, g, n, c);
-    __m512 m = has_offset(f) ? offsets(f, g, n, c) : _mm512_setzero_ps();
+    const __m512 s = scales(f, g, n, c);
+    const __m512 m = has_offset(f) ? offsets(f, g, n, c) : _mm512_setzero_ps();
     VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-        __m512 sd = _mm512_mul_ps(s, _mm512_set1_ps(x->d[t * x->blocks + at]));
+        const __m512 sd = _mm512_mul_ps(s, _mm512_set1_ps(x->d[at + t]));
         acc[t] = _mm512_add_ps(acc[t], _mm512_mul_ps(sd, _mm512_cvtepi32_ps(sum[t])));
         if (has_offset(f)) {
-            __m512 du = _mm512_set1_ps(x->du[t * x->blocks + at]);
-            acc[t] = _mm512_add_ps(acc[t], _mm512_mul_ps(m, du));
+            acc[t] = _mm512_add_ps(acc[t], _mm512_mul_ps(m, _mm512_set1_ps(x->du[at + t])));
         }
     }
 }
 
-/* One tile of rows and n_tokens tokens over all of the row's blocks. */
-VB_INLINE void stream_tile(source f, int n_tokens, const uint8_t *tile, const tokens *x, float *y,
-                           size_t y_stride, __mmask16 rows) {
-    __m512 acc[TOKENS];
-    __m512i minus_bias = _mm512_set1_epi32(-bias_of(f));
-    size_t group_blocks = vb_x86_group_blocks(type_of(f));
+/* Tokens whose products of a block take no longer than reading it. */
+VB_INLINE size_t tokens_of_reading(source f) {
+    return f == FROM_Q8_0 ? 3 : f == FROM_Q6_K ? 2 : 1;
+}
+
+/* Consecutive blocks of one tile of rows, and what the tokens ask for as they pass over them:
+ * the blocks that the next tile has in their place, `lines` of them with each block. Up to
+ * tokens_of_reading() that would stand in the way of what is read now: there it is 0, and the
+ * processor's own fetching only gets a hint a block. */
+typedef struct piece {
+    const uint8_t *weights;
+    size_t blocks;
+    bool first; /* of its rows: sums start at 0 */
+    __mmask16 rows;
+    uintptr_t next;
+    size_t lines;
+} piece;
+
+/* A piece for a part of n_tokens tokens. */
+VB_INLINE void stream(source f, int n_tokens, const piece *w, const few *x, size_t at, float *y,
+                      size_t y_stride) {
+    const size_t group_blocks = vb_x86_group_blocks(type_of(f));
+    const uint8_t *g = w->weights;
+    uintptr_t next = w->next;
+    __m512 acc[PART_TOKENS];
     VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-        acc[t] = _mm512_setzero_ps();
+        acc[t] = w->first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(w->rows, y + t * y_stride);
     }
-    for (size_t b = 0; b < x->blocks; b += group_blocks) {
-        size_t left = x->blocks - b < group_blocks ? x->blocks - b : group_blocks;
-        /* One token reads as fast as the processor fetches ahead by itself; several do not. */
-        for (size_t at = 0; n_tokens > 1 && at < vb_x86_group_bytes(type_of(f)); at += LINE) {
-            _mm_prefetch((const char *)((uintptr_t)tile + AHEAD_BYTES + at), _MM_HINT_T1);
-        }
+    for (size_t b = 0; b < w->blocks; b += group_blocks) {
+        const size_t left = w->blocks - b < group_blocks ? w->blocks - b : group_blocks;
         for (size_t n = 0; n < left / parts(f); n++) {
-            VB_UNROLL for (int c = 0; c < parts(f); c++) {
-                block(f, n_tokens, tile, n, c, minus_bias, bias_of(f) != 0, x, b + n * parts(f) + c,
-                      acc);
+            VB_UNROLL for (int c = 0; c < parts(f); c++, at += n_tokens) {
+                if ((size_t)n_tokens <= tokens_of_reading(f)) {
+                    const size_t ahead =
+                        vb_x86_block_at(type_of(f), n * parts(f) + c) + AHEAD_BYTES;
+                    _mm_prefetch((const char *)((uintptr_t)g + ahead), _MM_HINT_T1);
+                }
+                for (const uintptr_t end = next + w->lines * LINE; next < end; next += LINE) {
+                    _mm_prefetch((const char *)next, _MM_HINT_T1);
+                }
+                block(f, n_tokens, g, n, c, x, at, acc);
             }
         }
-        tile += vb_x86_group_bytes(type_of(f));
+        g += vb_x86_group_bytes(type_of(f));
     }
     VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-        _mm512_mask_storeu_ps(y + t * y_stride, rows, acc[t]);
+        _mm512_mask_storeu_ps(y + t * y_stride, w->rows, acc[t]);
     }
 }
 
-/* One token to STREAM_TOKENS: every tile for all of them before the next. */
+VB_INLINE void stream_part(source f, size_t n_tokens, const piece *w, const few *x, size_t at,
+                           float *y, size_t y_stride) {
+    switch (n_tokens) {
+    case 1: stream(f, 1, w, x, at, y, y_stride); break;
+    case 2: stream(f, 2, w, x, at, y, y_stride); break;
+    case 3: stream(f, 3, w, x, at, y, y_stride); break;
+    case 4: stream(f, 4, w, x, at, y, y_stride); break;
+    case 5: stream(f, 5, w, x, at, y, y_stride); break;
+    case 6: stream(f, 6, w, x, at, y, y_stride); break;
+    case 7: stream(f, 7, w, x, at, y, y_stride); break;
+    default: stream(f, PART_TOKENS, w, x, at, y, y_stride);
+    }
+}
+
+/* One token to STREAM_TOKENS, in equal parts. Rows of activations are cut so that all tokens' stay
+ * in the cache: each tile for all of them before the next. */
 VB_INLINE void matmul(source f, const vb_matrix *m, size_t row_begin, size_t row_end,
                       const vb_act *a, float *y, size_t y_stride) {
-    const uint8_t *tile = m->data;
-    size_t tile_bytes = vb_x86_tile_bytes(m->type, m->cols);
-    tile += row_begin / ROWS * tile_bytes;
-    for (size_t r = row_begin; r < row_end; r += ROWS, tile += tile_bytes) {
-        __mmask16 rows = row_end - r >= ROWS ? 0xffff : (__mmask16)((1u << (row_end - r)) - 1);
-        size_t t = 0;
-        for (; t + TOKENS <= a->rows; t += TOKENS) {
-            tokens x = tokens_at(a, t, 0);
-            stream_tile(f, TOKENS, tile, &x, y + t * y_stride + r, y_stride, rows);
+    few x;
+    const vb_wtype type = type_of(f);
+    const size_t tile_bytes = vb_x86_tile_bytes(type, m->cols), blocks = m->cols / VB_BLOCK;
+    const size_t n_parts = (a->rows + PART_TOKENS - 1) / PART_TOKENS;
+    const size_t most = FEW_BLOCKS / a->rows / VB_X86_K_BLOCKS * VB_X86_K_BLOCKS;
+    /* A block is as many lines as its weights have bits, and not quite one for its scales. */
+    const size_t lines =
+        a->rows <= tokens_of_reading(f) ? 0 : (vb_x86_bits(type) + n_parts) / n_parts;
+    for (size_t b0 = 0; b0 < blocks; b0 += most) {
+        const size_t n = blocks - b0 < most ? blocks - b0 : most;
+        for (size_t i = 0; i < n_parts; i++) {
+            const size_t t = a->rows * i / n_parts, end = a->rows * (i + 1) / n_parts;
+            put_side_by_side(f, a, t, end - t, b0, n, &x, t * n);
         }
-        if (a->rows - t >= 4) {
-            tokens x = tokens_at(a, t, 0);
-            stream_tile(f, 4, tile, &x, y + t * y_stride + r, y_stride, rows);
-            t += 4;
-        }
-        if (a->rows - t >= 2) {
-            tokens x = tokens_at(a, t, 0);
-            stream_tile(f, 2, tile, &x, y + t * y_stride + r, y_stride, rows);
-            t += 2;
-        }
-        if (t < a->rows) {
-            tokens x = tokens_at(a, t, 0);
-            stream_tile(f, 1, tile, &x, y + t * y_stride + r, y_stride, rows);
+        const uint8_t *tile = (const uint8_t *)m->data + row_begin / ROWS * tile_bytes +
+                              b0 / vb_x86_group_blocks(type) * vb_x86_group_bytes(type);
+        for (size_t r = row_begin; r < row_end; r += ROWS, tile += tile_bytes) {
+            const __mmask16 rows =
+                row_end - r >= ROWS ? 0xffff : (__mmask16)((1u << (row_end - r)) - 1);
+            piece w = {tile, n, b0 == 0, rows, (uintptr_t)tile + tile_bytes, lines};
+            for (size_t i = 0; i < n_parts; i++, w.next += n * lines * LINE) {
+                const size_t t = a->rows * i / n_parts, end = a->rows * (i + 1) / n_parts;
+                stream_part(f, end - t, &w, &x, t * n, y + t * y_stride + r, y_stride);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "kernels/x86/layout.h"
 
-enum { TILE = VB_ROW_TILE };
+enum { TILE = VB_ROW_TILE, CHUNKS = 8 };
 
 size_t vb_x86_pack_bytes(vb_wtype type, size_t rows, size_t cols) {
     const vb_wtype_info *info = vb_wtype_get(type);
@@ -35,54 +35,125 @@ size_t vb_x86_pack_bytes(vb_wtype type, size_t rows, size_t cols) {
     return padded & ~(size_t)63;
 }
 
-/* Spreads n bytes of one row, 4 at a time, over the chunks of a tile. */
-static void spread(uint8_t *dst, const uint8_t *src, size_t n, size_t row, uint8_t flip) {
-    uint32_t mask = flip * 0x01010101u;
-    for (size_t j = 0; j < n / 4; j++) {
-        uint32_t v;
-        memcpy(&v, src + 4 * j, 4);
-        v ^= mask;
-        memcpy(dst + VB_X86_CHUNK_BYTES * j + 4 * row, &v, 4);
-    }
+/* Four weights or bytes of a row in a word: the same bits of each. */
+static uint32_t each(uint32_t word, uint32_t byte) {
+    return word & byte * 0x01010101u;
 }
 
-/* Bit 4j + i of bits becomes bit j of byte i of the row's 4 bytes. */
-static void spread_bits(uint8_t *dst, uint32_t bits, size_t row) {
-    for (size_t i = 0; i < 4; i++) {
-        uint8_t v = 0;
-        for (size_t j = 0; j < 8; j++) {
-            v |= (uint8_t)((bits >> (4 * j + i) & 1) << j);
+/* Four bits, one into the lowest bit of each byte. */
+static uint32_t bit_each(uint32_t bits) {
+    return (bits & 15) * 0x204081u & 0x01010101u;
+}
+
+/* The weights of block b of a format block, unsigned (Q8_0: with flip xored in): w[j] is chunk j.
+ */
+static void file_weights(vb_wtype type, const uint8_t *src, size_t b, uint8_t flip,
+                         uint32_t w[CHUNKS]) {
+    const uint32_t h = type == VB_Q5_0   ? vb_load_u32le(src + 2)
+                       : type == VB_Q5_1 ? vb_load_u32le(src + 4)
+                                         : 0;
+    const uint8_t *low = src + (type == VB_Q5_1   ? 8
+                                : type == VB_Q5_0 ? 6
+                                : type == VB_Q4_1 ? 4
+                                                  : 2);
+    for (size_t j = 0; j < CHUNKS; j++) {
+        switch (type) {
+        case VB_Q8_0: w[j] = vb_load_u32le(src + 2 + 4 * j) ^ each(~0u, flip); break;
+        case VB_Q4_K:
+            w[j] = each(vb_load_u32le(src + 16 + 32 * (b / 2) + 4 * j) >> b % 2 * 4, 15);
+            break;
+        case VB_Q5_K:
+            w[j] = each(vb_load_u32le(src + 48 + 32 * (b / 2) + 4 * j) >> b % 2 * 4, 15) |
+                   each(vb_load_u32le(src + 16 + 4 * j) >> b, 1) << 4;
+            break;
+        case VB_Q6_K:
+            w[j] = each(vb_load_u32le(src + 64 * (b / 4) + 32 * (b % 2) + 4 * j) >> b / 2 % 2 * 4,
+                        15) |
+                   each(vb_load_u32le(src + 128 + 32 * (b / 4) + 4 * j) >> 2 * (b % 4), 3) << 4;
+            break;
+        default:
+            w[j] = each(vb_load_u32le(low + 4 * (j % 4)) >> j / 4 * 4, 15) | bit_each(h >> 4 * j)
+                                                                                 << 4;
         }
-        dst[4 * row + i] = v;
     }
 }
 
-/* One block of one row into block b (0 or 1) of a group. */
-static void pack_pair_block(vb_wtype type, uint8_t *g, const uint8_t *src, size_t b, size_t row,
-                            uint8_t q8_flip) {
-    memcpy(g + 32 * b + 2 * row, src, 2);
-    switch (type) {
-    case VB_Q8_0: spread(g + 64 + 512 * b, src + 2, 32, row, q8_flip); break;
-    case VB_Q4_0: spread(g + 64 + 256 * b, src + 2, 16, row, 0); break;
-    case VB_Q4_1:
-        memcpy(g + 64 + 32 * b + 2 * row, src + 2, 2);
-        spread(g + 128 + 256 * b, src + 4, 16, row, 0);
+static void put(uint8_t *lines, size_t line, size_t row, uint32_t v) {
+    memcpy(lines + VB_X86_CHUNK_BYTES * line + 4 * row, &v, 4);
+}
+
+static uint32_t take(const uint8_t *lines, size_t line, size_t row) {
+    uint32_t v;
+    memcpy(&v, lines + VB_X86_CHUNK_BYTES * line + 4 * row, 4);
+    return v;
+}
+
+/* One row's weights of a block into its lines: layout.h. */
+static void put_weights(int bits, uint8_t *lines, size_t row, const uint32_t w[CHUNKS]) {
+    switch (bits) {
+    case 8:
+        for (size_t j = 0; j < CHUNKS; j++) {
+            put(lines, j, row, w[j]);
+        }
         break;
-    case VB_Q5_0:
-        spread_bits(g + 576 + 64 * b, vb_load_u32le(src + 2), row);
-        spread(g + 64 + 256 * b, src + 6, 16, row, 0);
+    case 6:
+        for (size_t j = 0; j < CHUNKS; j += 4, lines += 3 * VB_X86_CHUNK_BYTES) {
+            put(lines, 0, row, w[j] | each(w[j + 3], 0x30) << 2);
+            put(lines, 1, row, w[j + 1] | each(w[j + 3], 0x0c) << 4);
+            put(lines, 2, row, w[j + 2] | each(w[j + 3], 0x03) << 6);
+        }
         break;
-    case VB_Q5_1:
-        memcpy(g + 64 + 32 * b + 2 * row, src + 2, 2);
-        spread_bits(g + 640 + 64 * b, vb_load_u32le(src + 4), row);
-        spread(g + 128 + 256 * b, src + 8, 16, row, 0);
+    case 5:
+        put(lines, 0, row, w[0] | each(w[5], 0x07) << 5);
+        put(lines, 1, row, w[1] | each(w[6], 0x07) << 5);
+        put(lines, 2, row, w[2] | each(w[7], 0x07) << 5);
+        put(lines, 3, row, w[3] | each(w[7], 0x08) << 2 | each(w[5], 0x18) << 3);
+        put(lines, 4, row, w[4] | each(w[7], 0x10) << 1 | each(w[6], 0x18) << 3);
         break;
-    default: VB_ASSERT(0);
+    default:
+        for (size_t j = 0; j < CHUNKS / 2; j++) {
+            put(lines, j, row, w[j] | w[j + CHUNKS / 2] << 4);
+        }
+    }
+}
+
+/* And back. */
+static void take_weights(int bits, const uint8_t *lines, size_t row, uint32_t w[CHUNKS]) {
+    switch (bits) {
+    case 8:
+        for (size_t j = 0; j < CHUNKS; j++) {
+            w[j] = take(lines, j, row);
+        }
+        break;
+    case 6:
+        for (size_t j = 0; j < CHUNKS; j += 4, lines += 3 * VB_X86_CHUNK_BYTES) {
+            const uint32_t a = take(lines, 0, row), b = take(lines, 1, row),
+                           c = take(lines, 2, row);
+            w[j] = each(a, 0x3f);
+            w[j + 1] = each(b, 0x3f);
+            w[j + 2] = each(c, 0x3f);
+            w[j + 3] = each(a >> 2, 0x30) | each(b >> 4, 0x0c) | each(c >> 6, 0x03);
+        }
+        break;
+    case 5:
+        for (size_t j = 0; j < 5; j++) {
+            w[j] = each(take(lines, j, row), 0x1f);
+        }
+        w[5] = each(take(lines, 0, row) >> 5, 0x07) | each(take(lines, 3, row) >> 3, 0x18);
+        w[6] = each(take(lines, 1, row) >> 5, 0x07) | each(take(lines, 4, row) >> 3, 0x18);
+        w[7] = each(take(lines, 2, row) >> 5, 0x07) | each(take(lines, 3, row) >> 2, 0x08) |
+               each(take(lines, 4, row) >> 1, 0x10);
+        break;
+    default:
+        for (size_t j = 0; j < CHUNKS / 2; j++) {
+            w[j] = each(take(lines, j, row), 15);
+            w[j + CHUNKS / 2] = each(take(lines, j, row) >> 4, 15);
+        }
     }
 }
 
 /* The eight 6-bit scales and minimums of Q4_K and Q5_K, widened to bytes. */
-static void pack_k_scales(uint8_t *g, const uint8_t *src, size_t row) {
+static void pack_k_scales(vb_wtype type, uint8_t *g, const uint8_t *src, size_t row) {
     for (size_t b = 0; b < 8; b++) {
         uint8_t sc, mn;
         if (b < 4) {
@@ -92,33 +163,35 @@ static void pack_k_scales(uint8_t *g, const uint8_t *src, size_t row) {
             sc = (uint8_t)((src[b + 4] & 15) | (src[b - 4] >> 6) << 4);
             mn = (uint8_t)((src[b + 4] >> 4) | (src[b] >> 6) << 4);
         }
-        g[VB_X86_K_SCALES + TILE * b + row] = sc;
-        g[VB_X86_K_MINS + TILE * b + row] = mn;
+        uint8_t *to = g + vb_x86_k_scales_at(type, b) + row;
+        to[0] = sc;
+        to[VB_X86_K_SECOND] = mn;
     }
 }
 
-/* One 256-value block of one row. */
-static void pack_k_block(vb_wtype type, uint8_t *g, const uint8_t *src, size_t row) {
+/* One format block of one row into a group, at its block b on. */
+static void pack_block(vb_wtype type, uint8_t *g, const uint8_t *src, size_t b, size_t row,
+                       uint8_t q8_flip) {
+    const bool is_k = vb_x86_is_k(type);
     if (type == VB_Q6_K) {
         memcpy(g + 2 * row, src + 208, 2);
         for (size_t i = 0; i < 16; i++) {
-            g[VB_X86_K_SCALES + TILE * i + row] = src[192 + i];
+            g[vb_x86_k_scales_at(type, i / 2) + VB_X86_K_SECOND * (i % 2) + row] = src[192 + i];
         }
-        for (size_t half = 0; half < 2; half++) {
-            uint8_t *to = g + VB_X86_Q6_HALF * half;
-            spread(to + VB_X86_K_UNDER_HIGH, src + 64 * half, 64, row, 0);
-            spread(to + VB_X86_K_HIGH, src + 128 + 32 * half, 32, row, 0);
-        }
-        return;
-    }
-    memcpy(g + 2 * row, src, 2);
-    memcpy(g + VB_X86_K_MIN + 2 * row, src + 2, 2);
-    pack_k_scales(g, src + 4, row);
-    if (type == VB_Q5_K) {
-        spread(g + VB_X86_K_HIGH, src + 16, 32, row, 0);
-        spread(g + VB_X86_K_UNDER_HIGH, src + 48, 128, row, 0);
+    } else if (is_k) {
+        memcpy(g + 2 * row, src, 2);
+        memcpy(g + VB_X86_K_MIN + 2 * row, src + 2, 2);
+        pack_k_scales(type, g, src + 4, row);
     } else {
-        spread(g + VB_X86_K_QUANTS, src + 16, 128, row, 0);
+        memcpy(g + 32 * b + 2 * row, src, 2);
+        if (type == VB_Q4_1 || type == VB_Q5_1) {
+            memcpy(g + 64 + 32 * b + 2 * row, src + 2, 2);
+        }
+    }
+    for (size_t i = 0; i < (is_k ? VB_X86_K_BLOCKS : 1); i++) {
+        uint32_t w[CHUNKS];
+        file_weights(type, src, i, q8_flip, w);
+        put_weights(vb_x86_bits(type), g + vb_x86_block_at(type, b + i), row, w);
     }
 }
 
@@ -136,7 +209,7 @@ void vb_x86_pack(const vb_matrix *m, const uint8_t *src, size_t row_begin, size_
     }
     size_t tile_bytes = vb_x86_tile_bytes(m->type, m->cols);
     size_t group_bytes = vb_x86_group_bytes(m->type);
-    bool is_k = info->block_values != VB_BLOCK;
+    size_t of_group = vb_x86_group_blocks(m->type) * VB_BLOCK / info->block_values;
     for (size_t r0 = row_begin; r0 < row_end; r0 += TILE) {
         uint8_t *tile = data + r0 / TILE * tile_bytes;
         size_t rows = row_end - r0 < TILE ? row_end - r0 : TILE;
@@ -146,12 +219,8 @@ void vb_x86_pack(const vb_matrix *m, const uint8_t *src, size_t row_begin, size_
         for (size_t row = 0; row < rows; row++) {
             const uint8_t *block = src + (r0 - row_begin + row) * row_bytes;
             for (size_t i = 0; i < m->cols / info->block_values; i++, block += info->block_bytes) {
-                if (is_k) {
-                    pack_k_block(m->type, tile + i * group_bytes, block, row);
-                } else {
-                    pack_pair_block(m->type, tile + i / 2 * group_bytes, block, i % 2, row,
-                                    q8_flip);
-                }
+                pack_block(m->type, tile + i / of_group * group_bytes, block, i % of_group, row,
+                           q8_flip);
             }
         }
     }
@@ -161,56 +230,34 @@ static float f16_at(const uint8_t *p) {
     return vb_f16_to_f32(vb_load_u16le(p));
 }
 
-/* One block of one row of a pair format: section 3, "Values". */
-static void unpack_pair_block(vb_wtype type, const uint8_t *g, size_t b, size_t row, float *out,
-                              uint8_t q8_flip) {
-    float s = f16_at(g + 32 * b + 2 * row);
-    bool has_m = type == VB_Q4_1 || type == VB_Q5_1;
-    bool has_high = type == VB_Q5_0 || type == VB_Q5_1;
-    float m = has_m ? f16_at(g + 64 + 32 * b + 2 * row) : 0;
+/* Block b of a group, one row of it: section 3, "Values". */
+static void unpack_block(vb_wtype type, const uint8_t *g, size_t b, size_t row, float *out,
+                         uint8_t q8_flip) {
+    const bool pair_m = type == VB_Q4_1 || type == VB_Q5_1, is_k = vb_x86_is_k(type);
+    const bool k_m = type == VB_Q4_K || type == VB_Q5_K;
+    const int bias = type == VB_Q4_0 ? 8 : type == VB_Q5_0 ? 16 : type == VB_Q6_K ? 32 : 0;
+    float d = f16_at(g + (is_k ? 0 : 32 * b) + 2 * row), m = 0;
+    uint32_t words[CHUNKS];
+    take_weights(vb_x86_bits(type), g + vb_x86_block_at(type, b), row, words);
+    if (pair_m) {
+        m = f16_at(g + 64 + 32 * b + 2 * row);
+    } else if (k_m) {
+        d = d * (float)g[vb_x86_k_scales_at(type, b) + row];
+        m = -(f16_at(g + VB_X86_K_MIN + 2 * row) *
+              (float)g[vb_x86_k_scales_at(type, b) + VB_X86_K_SECOND + row]);
+    }
     for (size_t k = 0; k < VB_BLOCK; k++) {
-        size_t j = k / 4, at = 4 * row + k % 4;
-        int w;
-        if (type == VB_Q8_0) {
-            w = (int8_t)(g[64 + 512 * b + 64 * j + at] ^ q8_flip);
-        } else {
-            w = g[(has_m ? 128 : 64) + 256 * b + 64 * (j % 4) + at] >> (j / 4 * 4) & 15;
-            if (has_high) {
-                w |= (g[(has_m ? 640 : 576) + 64 * b + at] >> j & 1) << 4;
-            }
-            w -= type == VB_Q4_0 ? 8 : type == VB_Q5_0 ? 16 : 0;
+        const uint8_t raw = (uint8_t)(words[k / 4] >> k % 4 * 8);
+        const int w = type == VB_Q8_0 ? (int8_t)(raw ^ q8_flip) : raw - bias;
+        float s = d;
+        if (type == VB_Q6_K) {
+            s = d *
+                (float)(int8_t)g[vb_x86_k_scales_at(type, b) + VB_X86_K_SECOND * (k / 16) + row];
         }
         out[k] = s * (float)w;
-        if (has_m) {
+        if (pair_m || k_m) {
             out[k] = out[k] + m;
         }
-    }
-}
-
-/* Block b of one 256-value group of one row. */
-static void unpack_k_block(vb_wtype type, const uint8_t *g, size_t b, size_t row, float *out) {
-    float d = f16_at(g + 2 * row);
-    if (type == VB_Q6_K) {
-        for (size_t k = 0; k < VB_BLOCK; k++) {
-            size_t at = 64 * (k / 4) + 4 * row + k % 4;
-            const uint8_t *half = g + VB_X86_Q6_HALF * (b / 4);
-            int lo = half[VB_X86_K_UNDER_HIGH + 512 * (b % 2) + at] >> (b / 2 % 2 * 4);
-            int hi = half[VB_X86_K_HIGH + at] >> (2 * (b % 4));
-            int8_t sc = (int8_t)g[VB_X86_K_SCALES + TILE * (2 * b + k / 16) + row];
-            out[k] = (d * (float)sc) * (float)(((lo & 15) | (hi & 3) << 4) - 32);
-        }
-        return;
-    }
-    size_t quants = type == VB_Q5_K ? VB_X86_K_UNDER_HIGH : VB_X86_K_QUANTS;
-    float s = d * (float)g[VB_X86_K_SCALES + TILE * b + row];
-    float m = -(f16_at(g + VB_X86_K_MIN + 2 * row) * (float)g[VB_X86_K_MINS + TILE * b + row]);
-    for (size_t k = 0; k < VB_BLOCK; k++) {
-        size_t at = 64 * (k / 4) + 4 * row + k % 4;
-        int w = g[quants + 512 * (b / 2) + at] >> (b % 2 * 4) & 15;
-        if (type == VB_Q5_K) {
-            w |= (g[VB_X86_K_HIGH + at] >> b & 1) << 4;
-        }
-        out[k] = s * (float)w + m;
     }
 }
 
@@ -237,13 +284,9 @@ void vb_x86_unpack_row(const vb_matrix *m, size_t row, float *out, uint8_t q8_fl
     size_t group_bytes = vb_x86_group_bytes(m->type);
     const uint8_t *tile = m->data;
     tile += row / TILE * vb_x86_tile_bytes(m->type, m->cols);
+    const size_t of_group = vb_x86_group_blocks(m->type);
     for (size_t b = 0; b < m->cols / VB_BLOCK; b++) {
-        if (info->block_values == VB_BLOCK) {
-            unpack_pair_block(m->type, tile + b / 2 * group_bytes, b % 2, row % TILE,
-                              out + b * VB_BLOCK, q8_flip);
-        } else {
-            unpack_k_block(m->type, tile + b / 8 * group_bytes, b % 8, row % TILE,
-                           out + b * VB_BLOCK);
-        }
+        unpack_block(m->type, tile + b / of_group * group_bytes, b % of_group, row % TILE,
+                     out + b * VB_BLOCK, q8_flip);
     }
 }
