@@ -167,28 +167,59 @@ def _integers_elsewhere(r):
     strict.binary64(r["request"]["constraint"])
 
 
-def read(raw):
-    """The receipt, or BadForm, or Unsupported."""
+def _open(raw, family):
+    """A canonical object whose format is of this family, in the version that is known here."""
     r = strict.parse(raw)
     if not isinstance(r, dict):
         raise BadForm("not an object")
     fmt = r.get("format")
-    if not isinstance(fmt, str) or not fmt.startswith("verbatim.receipt/"):
-        raise BadForm("not a receipt")
-    if fmt != "verbatim.receipt/1":
+    if not isinstance(fmt, str) or not fmt.startswith(f"verbatim.{family}/"):
+        raise BadForm(f"not of format verbatim.{family}")
+    if fmt != f"verbatim.{family}/1":
         raise Unsupported("the format")
-    _, answer, model, request, prompt, commitment, beacon, outputs, usage, engine, signature = members(
+    return r
+
+
+def _committed(r):
+    """`request` and `commitment`, and the numbers of the whole."""
+    _request(r["request"])
+    _integers_elsewhere(r)
+    value, signed = members(r["commitment"], "value", "signature")
+    hexadecimal(value, 32)
+    hexadecimal(signed, 64)
+
+
+def read_commitment(raw):
+    """A commitment record, or BadForm, or Unsupported."""
+    r = _open(raw, "commitment")
+    members(r, "format", "request", "commitment")
+    _committed(r)
+    return r
+
+
+def read_abort(raw):
+    """An abort record, or BadForm, or Unsupported."""
+    r = _open(raw, "abort")
+    members(r, "format", "request", "commitment", "aborted_at_ms", "reason", "signature")
+    _committed(r)
+    decimal(r["aborted_at_ms"], int(r["request"]["issued_at_ms"]), 253402300799999)
+    if r["reason"] not in ("cancelled", "beacon", "failed", "lost"):
+        raise BadForm("not a reason of an abort")
+    hexadecimal(r["signature"], 64)
+    return r
+
+
+def read(raw):
+    """The receipt, or BadForm, or Unsupported."""
+    r = _open(raw, "receipt")
+    _, answer, model, _, prompt, _, beacon, outputs, usage, engine, signature = members(
         r, "format", "id", "model", "request", "prompt", "commitment", "beacon", "outputs", "usage", "engine",
         "signature")
     name(answer, 1, 128)
     _model(model)
-    _request(request)
-    _integers_elsewhere(r)
+    _committed(r)
     _prompt(prompt)
-    value, signed = members(commitment, "value", "signature")
-    hexadecimal(value, 32)
-    hexadecimal(signed, 64)
-    _beacon(beacon, request["beacon"]["id"])
+    _beacon(beacon, r["request"]["beacon"]["id"])
     for o in strict.array(outputs, 1, 128):
         _output(o)
     for count in members(usage, "prompt_tokens", "completion_tokens"):
