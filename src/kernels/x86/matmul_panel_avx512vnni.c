@@ -11,14 +11,15 @@
 #include "kernels/x86/tokens.h"
 
 enum {
-    CHUNK_TOKENS = 4, /* in registers over a chunk */
-    CHUNK_BLOCKS = 8,
+    CHUNK_TOKENS = 4,  /* in registers over a chunk */
+    CHUNK_BLOCKS = 16, /* inputs of a chunk: a multiple of every format's group */
     TILES = 2,         /* and as many tiles of rows */
     PASS_TOKENS = 256, /* a panel's tokens, and */
     PASS_ROWS = 2048   /* rows that read it before the next chunk's replaces it */
 };
 
-/* 256 inputs of 16 rows, taken apart. Q8_0 needs no unpacking: its weights stay where they are. */
+/* A chunk's inputs of 16 rows, taken apart. Q8_0 needs no unpacking: its weights stay where they
+ * are. */
 typedef struct buffer {
     _Alignas(64) uint8_t unpacked[CHUNK_BLOCKS][8][VB_X86_CHUNK_BYTES];
     const uint8_t *w[CHUNK_BLOCKS]; /* each [8][VB_X86_CHUNK_BYTES] */
@@ -154,16 +155,17 @@ typedef struct chunk {
     size_t next_share; /* bytes of each next tile to ask for with every CHUNK_TOKENS tokens */
 } chunk;
 
-/* Asks for the results that the next tokens add to and for their share of the next chunk's weights:
- * both lie too far from what is read now for the processor to guess. */
-VB_INLINE void fetch_ahead(int n_tiles, const chunk *w, size_t t, const float *y, size_t y_stride) {
+/* Asks for the results that the next tokens add to and for the next chunk's weights, group g's
+ * share of them: both lie too far from what is read now for the processor to guess. Neither into
+ * the first-level cache: there results a power of two apart would drive the weights out. */
+VB_INLINE void fetch_ahead(int n_tiles, const chunk *w, size_t g, const float *y, size_t y_stride) {
     VB_UNROLL for (int c = 0; c < CHUNK_TOKENS; c++) {
-        const uintptr_t row = (uintptr_t)y + (t + CHUNK_TOKENS + c) * y_stride * sizeof *y;
+        const uintptr_t row = (uintptr_t)y + (CHUNK_TOKENS + c) * y_stride * sizeof *y;
         VB_UNROLL for (int i = 0; i < n_tiles; i++) {
-            _mm_prefetch((const char *)(row + i * ROWS * sizeof *y), _MM_HINT_T0);
+            _mm_prefetch((const char *)(row + i * ROWS * sizeof *y), _MM_HINT_T1);
         }
     }
-    const size_t begin = t / CHUNK_TOKENS * w->next_share;
+    const size_t begin = g * w->next_share;
     const size_t end =
         begin + w->next_share < w->next_bytes ? begin + w->next_share : w->next_bytes;
     for (size_t tile = 0; tile < w->next_tiles; tile++) {
@@ -173,39 +175,69 @@ VB_INLINE void fetch_ahead(int n_tiles, const chunk *w, size_t t, const float *y
     }
 }
 
-/* A chunk for n_tokens tokens of a panel's row from its first on, whose results start at y. */
-VB_INLINE void chunk_tokens(kind k, int n_tiles, int n_tokens, const chunk *w, const panel_block *x,
-                            size_t first, float *y, size_t y_stride) {
-    __m512 acc[CHUNK_TOKENS][TILES];
+/* Rows of tile i that there are: fewer than 16 only in the last tile of a matrix. */
+VB_INLINE __mmask16 rows_of(int i, int n_tiles, __mmask16 last) {
+    return i + 1 == n_tiles ? last : (__mmask16)0xffff;
+}
+
+/* The sums of n_tokens tokens, as the chunks before left them in y; none came before the first. */
+VB_INLINE void load_sums(int n_tiles, int n_tokens, bool first, __mmask16 last, const float *y,
+                         size_t y_stride, __m512 (*acc)[TILES]) {
     VB_UNROLL for (int t = 0; t < n_tokens; t++) {
         VB_UNROLL for (int i = 0; i < n_tiles; i++) {
-            __mmask16 rows = i + 1 == n_tiles ? w->rows : (__mmask16)0xffff;
-            acc[t][i] = w->first ? _mm512_setzero_ps()
-                                 : _mm512_maskz_loadu_ps(rows, y + t * y_stride + i * ROWS);
+            const float *from = y + t * y_stride + i * ROWS;
+            acc[t][i] = first ? _mm512_setzero_ps()
+                              : _mm512_maskz_loadu_ps(rows_of(i, n_tiles, last), from);
         }
     }
-    for (size_t b = 0; b < w->blocks; b++) {
-        tile_block(k, n_tiles, n_tokens, w->tile, b, x + b, first, acc);
-    }
+}
+
+VB_INLINE void store_sums(int n_tiles, int n_tokens, __mmask16 last, float *y, size_t y_stride,
+                          __m512 (*acc)[TILES]) {
     VB_UNROLL for (int t = 0; t < n_tokens; t++) {
         VB_UNROLL for (int i = 0; i < n_tiles; i++) {
-            __mmask16 rows = i + 1 == n_tiles ? w->rows : (__mmask16)0xffff;
-            _mm512_mask_storeu_ps(y + t * y_stride + i * ROWS, rows, acc[t][i]);
+            float *to = y + t * y_stride + i * ROWS;
+            _mm512_mask_storeu_ps(to, rows_of(i, n_tiles, last), acc[t][i]);
         }
+    }
+}
+
+/* Whole groups of CHUNK_TOKENS. A group's sums are loaded before those of the group before it are
+ * stored: where y_stride is a multiple of 256 the two share the low 12 bits of their addresses,
+ * and a load waits for an older store that it might have to read from. */
+VB_INLINE void chunk_groups(kind k, int n_tiles, const chunk *w, const panel *x, size_t groups,
+                            float *y, size_t y_stride) {
+    const size_t blocks = w->blocks;
+    const __mmask16 last = w->rows;
+    const bool first = w->first;
+    __m512 acc[CHUNK_TOKENS][TILES], next[CHUNK_TOKENS][TILES];
+    load_sums(n_tiles, CHUNK_TOKENS, first, last, y, y_stride, acc);
+    for (size_t g = 0; g < groups; g++, y += CHUNK_TOKENS * y_stride) {
+        fetch_ahead(n_tiles, w, g, y, y_stride);
+        for (size_t b = 0; b < blocks; b++) {
+            tile_block(k, n_tiles, CHUNK_TOKENS, w->tile, b, x->at[g] + b, 0, acc);
+        }
+        const float *after = g + 1 < groups ? y + CHUNK_TOKENS * y_stride : y;
+        load_sums(n_tiles, CHUNK_TOKENS, first, last, after, y_stride, next);
+        store_sums(n_tiles, CHUNK_TOKENS, last, y, y_stride, acc);
+        memcpy(acc, next, sizeof acc);
     }
 }
 
 VB_INLINE void chunk_all(kind k, int n_tiles, const chunk *w, const panel *x, size_t n_tokens,
                          float *y, size_t y_stride) {
-    size_t t = 0;
-    for (; t + CHUNK_TOKENS <= n_tokens; t += CHUNK_TOKENS) {
-        fetch_ahead(n_tiles, w, t, y, y_stride);
-        chunk_tokens(k, n_tiles, CHUNK_TOKENS, w, x->at[t / CHUNK_TOKENS], 0, y + t * y_stride,
-                     y_stride);
+    const size_t groups = n_tokens / CHUNK_TOKENS;
+    if (groups > 0) {
+        chunk_groups(k, n_tiles, w, x, groups, y, y_stride);
     }
-    for (; t < n_tokens; t++) {
-        chunk_tokens(k, n_tiles, 1, w, x->at[t / CHUNK_TOKENS], t % CHUNK_TOKENS, y + t * y_stride,
-                     y_stride);
+    for (size_t t = groups * CHUNK_TOKENS; t < n_tokens; t++) {
+        __m512 acc[CHUNK_TOKENS][TILES];
+        float *to = y + t * y_stride;
+        load_sums(n_tiles, 1, w->first, w->rows, to, y_stride, acc);
+        for (size_t b = 0; b < w->blocks; b++) {
+            tile_block(k, n_tiles, 1, w->tile, b, x->at[groups] + b, t % CHUNK_TOKENS, acc);
+        }
+        store_sums(n_tiles, 1, w->rows, to, y_stride, acc);
     }
 }
 
