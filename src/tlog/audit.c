@@ -64,7 +64,8 @@ static void examine_all(batch *b, unsigned threads) {
     }
 }
 
-/* The next entries from index on. */
+/* The next entries from index on. What was read before an error is gone through first: the next
+ * call meets the error again, or goes on where a connection broke. */
 static vb_err fill(batch *b, vb_tlog_reader *r, uint64_t index, vb_error *e) {
     const uint64_t size = vb_tlog_reader_checkpoint(r)->size;
     b->n = 0;
@@ -74,7 +75,7 @@ static vb_err fill(batch *b, vb_tlog_reader *r, uint64_t index, vb_error *e) {
         size_t n_bytes;
         vb_err err = vb_tlog_reader_entry(r, index, &bytes, &n_bytes, e);
         if (err) {
-            return err;
+            return b->n ? VB_OK : err;
         }
         item *x = &b->items[b->n];
         x->at = b->bytes.len;
