@@ -14,10 +14,10 @@
 
 enum {
     ROWS = 2 * 2048 + 39, /* more than two passes of any tier, and a tile that is not full */
-    COLS = 512,
+    COLS = 768,           /* more than one chunk of any tier, and one that is not full */
     BLOCKS = COLS / VB_BLOCK,
-    FEW = 21, /* tokens: more than any tier streams weights for */
-    MANY = 261,
+    FEW = 21,   /* tokens: more than any tier streams weights for */
+    MANY = 259, /* more than a panel holds, and then fewer than share a register tile */
     MANY_ROWS = 2048 + 16,
     STRIDE = ROWS + 3,
     TIERS_MAX = 16,
