@@ -1,473 +1,280 @@
+/*
+ * Passes of the model over the rows of one receipt or of many. Each pass takes rows of the receipts
+ * that are in flight, the oldest first, until it is full: so all passes but the last are full, and
+ * the weights are read as rarely as can be. A receipt's logits go to its own replay (replay_one.h),
+ * which knows nothing of the others.
+ */
 #include "verify/replay.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "receipt/digests.h"
-#include "verify/generation.h"
-#include "verify/positions.h"
-#include "verify/prompt.h"
+#include "model/kv_pool.h"
+#include "verify/replay_one.h"
 
-typedef struct replay {
+typedef struct replaying {
     const vb_replay_options *o;
-    const vb_receipt *r;
-    vb_report *rep;
-    const vb_receipt_prompt *prompt; /* the receipt's, or the one given apart */
-    uint64_t done, total;            /* rows of the model's passes */
-    uint64_t n_positions, n_sampled; /* of all outputs; level sample: to be drawn again */
-    vb_positions positions;          /* level sample */
-    size_t *drawn;                   /* [longest output] */
-    vb_grammar *grammar;             /* of the request's constraint; NULL: it has none */
-    const vb_vocabulary *vocabulary; /* with a constraint */
-    vb_vocabulary *own_vocabulary;   /* when none was given */
-    /* the output being replayed */
-    uint32_t choice;
-    const vb_receipt_output *out;
-    vb_generation *g;
-    size_t n_drawn; /* of its positions: drawn[] in ascending order */
-    size_t next;    /* the first of them that is still to be drawn */
-    size_t t;       /* tokens of out taken so far */
-    bool diverged;  /* a check has failed: nothing further can be learnt */
-    vb_error e;
-} replay;
+    replay_one *all;
+    size_t n_all;
+    uint64_t done, total; /* rows; those that are not needed any more count as done */
+    bool stopped;         /* by on_progress */
+    /* the receipts that share passes */
+    vb_kv_pool *pool; /* NULL: one alone, with a session of its own */
+    vb_workspace *w;
+    replay_one *flying[VB_REPLAY_SHARED_MAX];
+    size_t n_flying;
+} replaying;
 
-static bool is_sample(const replay *x) {
-    return x->rep->level == VB_LEVEL_SAMPLE;
-}
-
-static vb_reason reason_of(vb_err err) {
-    return err == VB_EUNSUPPORTED ? VB_REASON_UNSUPPORTED_FORMAT : VB_REASON_UNFINISHED;
-}
-
-static bool check_model(replay *x) {
-    if (memcmp(x->o->model_sha256, x->r->request.model_sha256, VB_SHA256_BYTES) != 0) {
-        char have[VB_SHA256_HEX_BYTES], want[VB_SHA256_HEX_BYTES];
-        vb_hex_encode(x->o->model_sha256, VB_SHA256_BYTES, have);
-        vb_hex_encode(x->r->request.model_sha256, VB_SHA256_BYTES, want);
-        vb_report_fail(x->rep, VB_CHECK_MODEL_DIGEST, VB_REASON_MODEL_DIGEST,
-                       "this model file is %s, the receipt names %s", have, want);
-        return false;
-    }
-    const vb_model_config *c = vb_model_get_config(x->o->model);
-    if (strcmp(x->r->model.name, c->name) != 0 || strcmp(x->r->model.architecture, c->arch) != 0 ||
-        strcmp(x->r->model.file_type, c->file_type) != 0 ||
-        x->r->model.n_parameters != c->n_parameters) {
-        vb_report_fail(x->rep, VB_CHECK_MODEL_DIGEST, VB_REASON_MODEL_DIGEST,
-                       "the receipt calls the model \"%s\", %s, %s, %llu parameters; its file says "
-                       "\"%s\", %s, %s, %llu",
-                       x->r->model.name, x->r->model.architecture, x->r->model.file_type,
-                       (unsigned long long)x->r->model.n_parameters, c->name, c->arch, c->file_type,
-                       (unsigned long long)c->n_parameters);
-        return false;
-    }
-    vb_report_pass(x->rep, VB_CHECK_MODEL_DIGEST, "",
-                   "the model file is the one the receipt names");
-    return true;
-}
-
-/* The receipt's prompt, or the one given apart when it is private. */
-static bool find_prompt(replay *x) {
-    x->prompt = x->r->prompt.has_tokens ? &x->r->prompt : x->o->prompt;
-    if (!x->prompt) {
-        vb_report_unknown(x->rep, VB_CHECK_PROMPT, VB_REASON_MISSING_PROMPT,
-                          "the receipt is private: its prompt must be given apart");
-        return false;
-    }
-    uint8_t digest[VB_SHA256_BYTES];
-    vb_digest_tokens(x->prompt->tokens, x->prompt->n_tokens, digest);
-    if (x->prompt->n_tokens != x->r->request.n_prompt_tokens ||
-        memcmp(digest, x->r->request.prompt_sha256, sizeof digest) != 0) {
-        vb_report_fail(x->rep, VB_CHECK_PROMPT, VB_REASON_PROMPT,
-                       "the prompt's tokens are not those that were committed to");
-        return false;
-    }
-    return true;
-}
-
-static bool check_template(replay *x) {
-    const vb_receipt_prompt *p = x->prompt;
-    uint8_t digest[VB_SHA256_BYTES];
-    if (p->kind != VB_PROMPT_CHAT && p->kind != VB_PROMPT_TEMPLATE) {
-        return true;
-    }
-    if (!vb_prompt_template_digest(x->o->gguf, digest) || !p->has_template ||
-        memcmp(digest, p->template_sha256, sizeof digest) != 0) {
-        vb_report_fail(x->rep, VB_CHECK_PROMPT, VB_REASON_PROMPT,
-                       "the chat template is not the model's own");
-        return false;
-    }
-    if (p->date[0] && !vb_prompt_uses_date(x->o->gguf, x->o->tokenizer)) {
-        vb_report_fail(x->rep, VB_CHECK_PROMPT, VB_REASON_PROMPT,
-                       "the prompt has a date, and the model's chat template prints none");
-        return false;
-    }
-    return true;
-}
-
-/* What the prompt was made of, as a report names it. */
-static const char *prompt_source(vb_prompt_kind kind) {
-    switch (kind) {
-    case VB_PROMPT_TOKENS: return "tokens";
-    case VB_PROMPT_TEXT: return "text";
-    case VB_PROMPT_CHAT: return "messages";
-    case VB_PROMPT_TEMPLATE: return "variables";
-    }
-    return "";
-}
-
-/* Text, messages or variables must give exactly these tokens. */
-static bool check_prompt(replay *x) {
-    if (!find_prompt(x) || !check_template(x)) {
-        return false;
-    }
-    const vb_receipt_prompt *p = x->prompt;
-    if (p->kind == VB_PROMPT_TOKENS) {
-        vb_report_pass(x->rep, VB_CHECK_PROMPT, "", "%zu tokens, as committed to", p->n_tokens);
-        return true;
-    }
-    uint32_t *ids = NULL;
-    size_t n = 0;
-    vb_err err = vb_prompt_encode(p, x->o->gguf, x->o->tokenizer, &ids, &n, &x->e);
-    if (err == VB_EINVAL) {
-        /* The template refuses them: no server made a prompt of them. */
-        vb_report_fail(x->rep, VB_CHECK_PROMPT, VB_REASON_PROMPT, "%s", x->e.msg);
-        return false;
-    }
-    if (err) {
-        vb_report_unknown(x->rep, VB_CHECK_PROMPT, reason_of(err), "%s", x->e.msg);
-        return false;
-    }
-    const bool same = n == p->n_tokens && memcmp(ids, p->tokens, n * sizeof *ids) == 0;
-    free(ids);
-    if (!same) {
-        vb_report_fail(x->rep, VB_CHECK_PROMPT, VB_REASON_PROMPT,
-                       "the prompt's %s do not give the prompt's tokens", prompt_source(p->kind));
-        return false;
-    }
-    vb_report_pass(x->rep, VB_CHECK_PROMPT, "", "its %s%s gives exactly these %zu tokens",
-                   prompt_source(p->kind), p->has_template ? " and the model's template" : "", n);
-    return true;
-}
-
-/* The first token that is not the one the model gives. */
-static vb_err diverge(replay *x, uint32_t expected) {
-    vb_divergence *d = &x->rep->divergence;
-    *d = (vb_divergence){.known = true,
-                         .choice = x->choice,
-                         .t = x->t,
-                         .expected = expected,
-                         .found = x->out->tokens[x->t]};
-    vb_generation_share(x->g, d->expected, &d->expected_weight, &d->total);
-    vb_generation_share(x->g, d->found, &d->found_weight, &d->total);
-    vb_divergence_describe(d, x->o->tokenizer, x->out->tokens);
-    vb_report_fail(x->rep, VB_CHECK_TOKENS, VB_REASON_TOKEN,
-                   "position %zu of choice %u: expected token %u, found %u", x->t, x->choice,
-                   d->expected, d->found);
-    x->diverged = true;
-    return VB_ECANCELLED;
-}
-
-/* After each token: an answer that has ended has no more of them. */
-static vb_err count_token(replay *x) {
-    x->t++;
-    if (vb_generation_ended(x->g, NULL) && x->t < x->out->n_tokens) {
-        vb_report_fail(x->rep, VB_CHECK_FINISH, VB_REASON_FINISH_REASON,
-                       "choice %u ends after %zu tokens, the receipt has %zu", x->choice, x->t,
-                       x->out->n_tokens);
-        x->diverged = true;
-        return VB_ECANCELLED;
-    }
-    return VB_OK;
-}
-
-/* Takes the receipt's tokens before position t for granted. */
-static vb_err follow_to(replay *x, size_t t) {
-    vb_err err = VB_OK;
-    while (x->t < t && !err) {
-        err = vb_generation_follow(x->g, x->out->tokens[x->t], &x->e);
-        if (err == VB_EMISMATCH) {
-            vb_report_fail(x->rep, VB_CHECK_TOKENS, VB_REASON_TOKEN,
-                           "position %zu of choice %u: %s", x->t, x->choice, x->e.msg);
-            x->diverged = true;
-        }
-        err = err ? err : count_token(x);
-    }
-    return err;
-}
-
-/* One position of the batched pass: the draw is repeated and compared. */
-static vb_err on_logits(void *user, size_t item, size_t index, const float *logits) {
-    (void)item;
-    (void)index;
-    replay *x = user;
-    const vb_replay_options *o = x->o;
-    uint32_t token;
-    vb_err err = follow_to(x, x->drawn[x->next++]);
-    if (err || (err = vb_generation_step(x->g, logits, &token, &x->e))) {
-        return err;
-    }
-    if (token != x->out->tokens[x->t]) {
-        return diverge(x, token);
-    }
-    if (o->on_position &&
-        !o->on_position(o->position_user, x->choice, x->t, token, logits,
-                        vb_model_get_config(o->model)->n_vocab, vb_generation_leaf(x->g))) {
-        return vb_fail(&x->e, VB_ECANCELLED, "stopped before the end");
-    }
-    return count_token(x);
-}
-
-/* What remains when all tokens agree: the end, the text, the trace. */
-static bool compare_rest(replay *x) {
-    vb_finish finish;
-    if (!vb_generation_ended(x->g, &finish)) {
-        vb_report_fail(x->rep, VB_CHECK_FINISH, VB_REASON_TRUNCATED,
-                       "choice %u does not end after its %zu tokens: the answer was cut short",
-                       x->choice, x->out->n_tokens);
-        return false;
-    }
-    if (finish != x->out->finish) {
-        vb_report_fail(x->rep, VB_CHECK_FINISH, VB_REASON_FINISH_REASON,
-                       "choice %u ends by %s, the receipt says %s", x->choice,
-                       vb_finish_name(finish), vb_finish_name(x->out->finish));
-        return false;
-    }
+/* The rows of one pass: what vb_forward gets, and whose each item is. */
+typedef struct pass {
+    vb_batch_item items[VB_REPLAY_SHARED_MAX];
+    replay_one *of[VB_REPLAY_SHARED_MAX];
     size_t n;
-    const char *text = vb_generation_text(x->g, &n);
-    if (n != x->out->text.len || memcmp(text, x->out->text.p, n) != 0) {
-        vb_report_fail(x->rep, VB_CHECK_TEXT, VB_REASON_TEXT,
-                       "the tokens of choice %u stand for another text", x->choice);
-        return false;
-    }
-    if (is_sample(x)) {
-        return true; /* the root needs every leaf */
-    }
-    uint8_t root[VB_SHA256_BYTES];
-    vb_generation_trace_root(x->g, root);
-    if (memcmp(root, x->out->trace_root, sizeof root) != 0) {
-        vb_report_fail(
-            x->rep, VB_CHECK_TRACE, VB_REASON_TRACE,
-            "choice %u: all tokens agree, but the distributions they were drawn from do not",
-            x->choice);
-        return false;
-    }
-    return true;
-}
+    size_t wanted[VB_BATCH_TOKENS_MAX], n_wanted; /* of a pass of one item */
+    size_t n_failed;                              /* replays that a draw has ended */
+} pass;
 
-/* Rows of the passes that an output needs: up to the one before its last drawn position. */
-static size_t rows_of(const replay *x, size_t n_drawn) {
-    return n_drawn ? x->prompt->n_tokens + x->drawn[n_drawn - 1] : 0;
-}
-
-/* One pass over tokens[at .. at + size): the logits before each drawn position. */
-static vb_err run_pass(replay *x, vb_session *session, vb_workspace *w, const uint32_t *tokens,
-                       size_t at, size_t size) {
-    size_t wanted[VB_BATCH_TOKENS_MAX], n_wanted = 0;
-    for (size_t i = x->next; i < x->n_drawn; i++) {
-        const size_t row = x->prompt->n_tokens - 1 + x->drawn[i];
-        if (row >= at + size) {
-            break;
-        }
-        wanted[n_wanted++] = row - at;
+static vb_err on_logits(void *user, size_t item, size_t index, const float *logits) {
+    (void)index;
+    pass *p = user;
+    replay_one *x = p->of[item];
+    if (x->over) {
+        return VB_OK;
     }
-    const vb_batch_item item = {session, tokens + at, size, size};
-    vb_err err = vb_forward_listed(x->o->model, w, &item, wanted, n_wanted, on_logits, x, &x->e);
-    x->done += size;
-    if (!err && x->o->on_progress && !x->o->on_progress(x->o->user, x->done, x->total)) {
-        err = vb_fail(&x->e, VB_ECANCELLED, "stopped before the end");
-    }
-    return err;
-}
-
-/* Prompt and answer, as far as positions are drawn, through the model in one prefill. */
-static bool replay_choice(replay *x, vb_session *session, vb_workspace *w) {
-    const size_t n = rows_of(x, x->n_drawn), n_prompt = x->prompt->n_tokens;
-    uint32_t *tokens = malloc((n ? n : 1) * sizeof *tokens);
-    if (!tokens) {
-        vb_report_unknown(x->rep, VB_CHECK_TOKENS, VB_REASON_UNFINISHED, "no memory for %zu tokens",
-                          n);
-        return false;
-    }
-    if (n) {
-        memcpy(tokens, x->prompt->tokens, n_prompt * sizeof *tokens);
-        memcpy(tokens + n_prompt, x->out->tokens, (n - n_prompt) * sizeof *tokens);
-    }
-    vb_err err = VB_OK;
-    vb_session_truncate(session, 0);
-    for (size_t at = 0; at < n && !err; at += x->o->batch_tokens) {
-        err = run_pass(x, session, w, tokens, at,
-                       n - at < x->o->batch_tokens ? n - at : x->o->batch_tokens);
-    }
-    free(tokens);
-    err = err ? err : follow_to(x, x->out->n_tokens);
-    if (err && !x->diverged) {
-        vb_report_unknown(x->rep, VB_CHECK_TOKENS, VB_REASON_UNFINISHED, "%s", x->e.msg);
-    }
-    return !err && compare_rest(x);
-}
-
-/* The request's constraint, compiled for all choices. */
-static bool open_constraint(replay *x) {
-    vb_err err = vb_receipt_grammar(&x->r->request, &x->grammar, &x->e);
-    x->vocabulary = x->o->vocabulary;
-    if (!err && x->grammar && !x->vocabulary) {
-        err = vb_vocabulary_open(x->o->tokenizer, &x->own_vocabulary, &x->e);
-        x->vocabulary = x->own_vocabulary;
-    }
+    const vb_err err = replay_one_draw(x, logits);
     if (err) {
-        vb_report_constraint(x->rep, VB_CHECK_TOKENS, err, &x->e);
+        replay_one_fail(x);
+        p->n_failed++;
     }
-    return !err;
+    return p->n_failed == p->n ? VB_ECANCELLED : VB_OK;
 }
 
-static bool open_choice(replay *x, uint32_t choice, vb_generation **out) {
-    vb_generation_options g;
-    vb_stop_string stops[VB_STOP_STRINGS_MAX];
-    vb_err err = vb_receipt_generation(x->r, x->o->model, x->o->tokenizer, stops, &g, &x->e);
-    if (!err) {
-        err = vb_receipt_seed(x->r, choice, g.seed, &x->e);
-    }
-    if (!err) {
-        /* A private receipt carries no tokens of its own. */
-        g.prompt = x->prompt->tokens;
-        g.n_prompt = x->prompt->n_tokens;
-        g.grammar = x->grammar;
-        g.vocabulary = x->vocabulary;
-        err = vb_generation_open(&g, out, &x->e);
-    }
-    if (err == VB_EINVAL || err == VB_ELIMIT) {
-        vb_report_fail(x->rep, VB_CHECK_TOKENS, VB_REASON_PARAMETERS, "%s", x->e.msg);
-    } else if (err) {
-        vb_report_unknown(x->rep, VB_CHECK_TOKENS, reason_of(err), "%s", x->e.msg);
-    }
-    return !err;
+/* Whether the rows whose logits are wanted are the last ones of `size`. */
+static bool is_tail(const size_t *wanted, size_t n_wanted, size_t size) {
+    return n_wanted == 0 || wanted[0] == size - n_wanted;
 }
 
-/* Token ids outside the vocabulary can not be replayed and were never drawn. */
-static bool check_vocabulary(replay *x) {
-    const size_t n_vocab = vb_model_get_config(x->o->model)->n_vocab;
-    for (size_t i = 0; i < x->prompt->n_tokens; i++) {
-        if (x->prompt->tokens[i] >= n_vocab) {
-            vb_report_fail(
-                x->rep, VB_CHECK_PROMPT, VB_REASON_PROMPT,
-                "prompt token %u at position %zu is outside the model's vocabulary of %zu",
-                x->prompt->tokens[i], i, n_vocab);
-            return false;
+/* The next rows of what is in flight. Rows that are chosen here and there go alone, so that no head
+ * is computed for those between. */
+static void fill(const replaying *y, pass *p) {
+    size_t room = y->o->batch_tokens;
+    p->n = p->n_wanted = p->n_failed = 0;
+    for (size_t i = 0; i < y->n_flying && room > 0; i++) {
+        replay_one *x = y->flying[i];
+        const size_t left = x->n_rows - x->at, size = left < room ? left : room;
+        size_t wanted[VB_BATCH_TOKENS_MAX];
+        const size_t n_wanted = replay_one_wanted(x, size, wanted);
+        const bool alone = !is_tail(wanted, n_wanted, size);
+        if (alone && p->n > 0) {
+            continue;
+        }
+        p->items[p->n] = (vb_batch_item){x->session, x->tokens + x->at, size, size - n_wanted};
+        p->of[p->n++] = x;
+        room = alone ? 0 : room - size;
+    }
+}
+
+/* One item, whichever rows it wants. The error is the replay's own. */
+static void forward_alone(const replaying *y, replay_one *x, size_t size) {
+    pass p = {.of = {x}, .n = 1};
+    const vb_batch_item item = {x->session, x->tokens + x->at, size, size};
+    p.n_wanted = replay_one_wanted(x, size, p.wanted);
+    if (vb_forward_listed(y->o->model, y->w, &item, p.wanted, p.n_wanted, on_logits, &p, &x->e) &&
+        !x->over) {
+        replay_one_fail(x);
+    }
+}
+
+/* When a pass of several fails, by one whose numbers are not finite, each of them goes alone: so
+ * the error is that receipt's and no other's. Logits that had been drawn from are not wanted again.
+ */
+static void forward(const replaying *y, pass *p) {
+    vb_error e = {VB_OK, ""};
+    if (p->n > 1 &&
+        (!vb_forward(y->o->model, y->w, p->items, p->n, on_logits, p, &e) || p->n_failed == p->n)) {
+        return;
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        if (!p->of[i]->over) {
+            forward_alone(y, p->of[i], p->items[i].n_tokens);
         }
     }
-    for (size_t c = 0; c < x->r->n_outputs; c++) {
-        const vb_receipt_output *out = &x->r->outputs[c];
-        for (size_t i = 0; i < out->n_tokens; i++) {
-            if (out->tokens[i] >= n_vocab) {
-                vb_report_fail(
-                    x->rep, VB_CHECK_TOKENS, VB_REASON_TOKEN,
-                    "position %zu of choice %zu: token %u is outside the model's vocabulary", i, c,
-                    out->tokens[i]);
-                return false;
-            }
-        }
-    }
-    return true;
 }
 
-/* The positions of an output that are drawn again, into x->drawn; how many. */
-static size_t choose(replay *x, vb_positions *p, const vb_receipt_output *out) {
+static void stop(replaying *y) {
+    for (size_t i = 0; i < y->n_all; i++) {
+        replay_one *x = &y->all[i];
+        if (!x->over) {
+            vb_fail(&x->e, VB_ECANCELLED, "stopped before the end");
+            replay_one_fail(x);
+        }
+    }
+    y->stopped = true;
+}
+
+/* The session's pages are free for the next. */
+static void land(replaying *y, replay_one *x) {
+    y->done += x->total - x->done;
+    x->done = x->total;
+    vb_session_close(x->session);
+    x->session = NULL;
+}
+
+static void land_those_over(replaying *y) {
     size_t n = 0;
-    for (size_t t = 0; t < out->n_tokens; t++) {
-        if (!is_sample(x) || vb_positions_next(p)) {
-            x->drawn[n++] = t;
+    for (size_t i = 0; i < y->n_flying; i++) {
+        if (y->flying[i]->over) {
+            land(y, y->flying[i]);
+        } else {
+            y->flying[n++] = y->flying[i];
         }
+    }
+    y->n_flying = n;
+}
+
+static void step(replaying *y) {
+    pass p;
+    fill(y, &p);
+    forward(y, &p);
+    bool drawing = false;
+    for (size_t i = 0; i < p.n; i++) {
+        y->done += p.items[i].n_tokens;
+        p.of[i]->done += p.items[i].n_tokens;
+        drawing = drawing || !p.of[i]->over;
+    }
+    if (drawing && y->o->on_progress && !y->o->on_progress(y->o->user, y->done, y->total)) {
+        stop(y);
+    }
+    for (size_t i = 0; i < p.n; i++) {
+        if (!p.of[i]->over) {
+            replay_one_advance(p.of[i], p.items[i].n_tokens);
+        }
+    }
+    land_those_over(y);
+}
+
+static size_t pages_of(const replay_one *x) {
+    return (x->capacity + VB_ATTN_CHUNK - 1) / VB_ATTN_CHUNK;
+}
+
+/* Rows that passes could take now. */
+static size_t rows_in_flight(const replaying *y) {
+    size_t n = 0;
+    for (size_t i = 0; i < y->n_flying; i++) {
+        n += y->flying[i]->n_rows - y->flying[i]->at;
     }
     return n;
 }
 
-/* Which positions, and how many rows that is in all and for one output at most. */
-static size_t plan(replay *x) {
-    size_t most = 0;
-    for (size_t i = 0; i < x->r->n_outputs; i++) {
-        x->n_positions += x->r->outputs[i].n_tokens;
+/* Whether one that may need so many pages finds them, now and until its end. */
+static bool have_pages(const replaying *y, size_t n) {
+    size_t taken = 0;
+    for (size_t i = 0; i < y->n_flying; i++) {
+        taken += pages_of(y->flying[i]);
     }
-    if (is_sample(x)) {
-        x->n_sampled = x->o->n_samples < x->n_positions ? x->o->n_samples : x->n_positions;
-        vb_positions_begin(&x->positions, x->o->sample_seed, x->n_sampled, x->n_positions);
-    }
-    vb_positions ahead = x->positions;
-    for (size_t i = 0; i < x->r->n_outputs; i++) {
-        const size_t rows = rows_of(x, choose(x, &ahead, &x->r->outputs[i]));
-        x->total += rows;
-        most = rows > most ? rows : most;
-    }
-    return most;
+    return n <= vb_kv_pool_pages(y->pool) - taken;
 }
 
-static bool replay_all(replay *x, vb_session *session, vb_workspace *w) {
-    bool fine = true;
-    for (size_t i = 0; i < x->r->n_outputs && fine; i++) {
-        x->choice = (uint32_t)i;
-        x->out = &x->r->outputs[i];
-        x->n_drawn = choose(x, &x->positions, x->out);
-        x->next = 0;
-        x->t = 0;
-        x->g = NULL;
-        fine = open_choice(x, x->choice, &x->g) && replay_choice(x, session, w);
-        vb_generation_close(x->g);
-    }
-    return fine;
-}
-
-/* All was found as the receipt says. */
-static void pass_all(replay *x) {
-    vb_report *rep = x->rep;
-    const char *among = x->grammar ? ", from what the constraint allows," : "";
-    if (is_sample(x)) {
-        rep->n_sampled = x->n_sampled;
-        rep->n_positions = x->n_positions;
-        vb_report_pass(rep, VB_CHECK_TOKENS, "", "%llu of %llu were drawn again%s and are the same",
-                       (unsigned long long)rep->n_sampled, (unsigned long long)rep->n_positions,
-                       among);
+/* With a session, which is x's from here on. */
+static void take_off(replaying *y, replay_one *x, vb_err err) {
+    if (err) {
+        replay_one_fail(x);
     } else {
-        rep->replayed = true;
-        vb_report_pass(rep, VB_CHECK_TOKENS, "", "every token was drawn again%s and is the same",
-                       among);
-        vb_report_pass(rep, VB_CHECK_TRACE, "", "every distribution has the same bits");
+        replay_one_begin(x);
     }
-    vb_report_pass(rep, VB_CHECK_TEXT, "", "the tokens stand for this text");
-    vb_report_pass(rep, VB_CHECK_FINISH, "", "the answer ends where and why the receipt says");
+    if (x->over) {
+        land(y, x);
+    } else {
+        y->flying[y->n_flying++] = x;
+    }
+}
+
+/* All of `queue`, in its order. */
+static void replay_queue(replaying *y, replay_one *const *queue, size_t n) {
+    size_t next = 0;
+    while (!y->stopped && (next < n || y->n_flying)) {
+        while (next < n && y->n_flying < VB_REPLAY_SHARED_MAX &&
+               rows_in_flight(y) < y->o->batch_tokens && have_pages(y, pages_of(queue[next]))) {
+            replay_one *x = queue[next++];
+            take_off(y, x, vb_session_open_in(y->pool, x->capacity, &x->session, &x->e));
+        }
+        if (y->n_flying) {
+            step(y);
+        }
+    }
+}
+
+static void replay_alone(replaying *y, replay_one *x) {
+    const vb_replay_options *o = y->o;
+    vb_err err = vb_session_open(o->model, x->capacity, &x->session, &x->e);
+    if (!err) {
+        err = vb_workspace_open(o->model, o->batch_tokens, x->capacity, o->n_threads, &y->w, &x->e);
+    }
+    take_off(y, x, err);
+    while (y->n_flying) {
+        step(y);
+    }
+    vb_workspace_close(y->w);
+    y->w = NULL;
+}
+
+/* Those that the shared cache has room for; without memory for it, none. */
+static void replay_shared(replaying *y) {
+    replay_one **queue = malloc(y->n_all * sizeof(replay_one *));
+    size_t n = 0, pages = 0, longest = 0;
+    for (size_t i = 0; queue && i < y->n_all; i++) {
+        replay_one *x = &y->all[i];
+        if (!x->over && pages_of(x) <= VB_REPLAY_SHARED_MAX) {
+            queue[n++] = x;
+            pages += pages_of(x);
+            longest = x->capacity > longest ? x->capacity : longest;
+        }
+    }
+    const vb_model *m = y->o->model;
+    pages = pages < VB_REPLAY_SHARED_MAX ? pages : VB_REPLAY_SHARED_MAX;
+    if (n > 1 &&
+        !vb_kv_pool_open(m, pages * vb_kv_page_bytes(vb_model_get_config(m)), &y->pool, NULL) &&
+        !vb_workspace_open(m, y->o->batch_tokens, longest, y->o->n_threads, &y->w, NULL)) {
+        replay_queue(y, queue, n);
+    }
+    vb_workspace_close(y->w);
+    vb_kv_pool_close(y->pool);
+    y->w = NULL;
+    y->pool = NULL;
+    free(queue);
+}
+
+void vb_replay_together(const vb_replay_options *o, const vb_replay_item *items, size_t n_items) {
+    VB_ASSERT(n_items == 1 || !o->on_position);
+    replaying y = {.o = o, .n_all = n_items, .all = calloc(n_items, sizeof *y.all)};
+    for (size_t i = 0; i < n_items; i++) {
+        const vb_replay_item *it = &items[i];
+        if (!y.all) {
+            vb_report_unknown(it->rep, VB_CHECK_TOKENS, VB_REASON_UNFINISHED,
+                              "no memory to replay %zu receipts", n_items);
+            continue;
+        }
+        y.all[i] = (replay_one){.o = o,
+                                .r = it->r,
+                                .rep = it->rep,
+                                .given = it->prompt,
+                                .sample_seed = it->sample_seed};
+        replay_one_open(&y.all[i]);
+        y.total += y.all[i].total;
+    }
+    if (!y.all) {
+        return;
+    }
+    replay_shared(&y);
+    for (size_t i = 0; i < n_items; i++) {
+        if (!y.all[i].over) {
+            replay_alone(&y, &y.all[i]);
+        }
+        replay_one_close(&y.all[i]);
+    }
+    free(y.all);
 }
 
 void vb_replay(const vb_replay_options *o, const vb_receipt *r, vb_report *rep) {
-    VB_ASSERT(rep->level == VB_LEVEL_FULL ||
-              (rep->level == VB_LEVEL_SAMPLE && o->n_samples >= 1 && o->sample_seed));
-    replay x = {.o = o, .r = r, .rep = rep};
-    if (!check_model(&x) || !check_prompt(&x) || !check_vocabulary(&x)) {
-        return;
-    }
-    size_t longest = 0;
-    for (size_t i = 0; i < r->n_outputs; i++) {
-        longest = r->outputs[i].n_tokens > longest ? r->outputs[i].n_tokens : longest;
-    }
-    const size_t rows = x.prompt->n_tokens + longest - 1;
-    const size_t limit = vb_model_get_config(o->model)->n_ctx_train;
-    if (r->request.ctx_tokens > limit || rows > limit) {
-        vb_report_fail(rep, VB_CHECK_TOKENS, VB_REASON_PARAMETERS,
-                       "the receipt's context of %u tokens is beyond the model's limit of %zu",
-                       r->request.ctx_tokens, limit);
-        return;
-    }
-    vb_session *session = NULL;
-    vb_workspace *w = NULL;
-    x.drawn = malloc(longest * sizeof *x.drawn);
-    const size_t capacity = x.drawn ? plan(&x) : 0;
-    vb_err err = x.drawn ? VB_OK : vb_fail(&x.e, VB_ENOMEM, "no memory for %zu tokens", longest);
-    if (err || (err = vb_session_open(o->model, capacity, &session, &x.e)) ||
-        (err = vb_workspace_open(o->model, o->batch_tokens, capacity, o->n_threads, &w, &x.e))) {
-        vb_report_unknown(rep, VB_CHECK_TOKENS, VB_REASON_UNFINISHED, "%s", x.e.msg);
-    } else if (open_constraint(&x) && replay_all(&x, session, w)) {
-        pass_all(&x);
-    }
-    vb_grammar_close(x.grammar);
-    vb_vocabulary_close(x.own_vocabulary);
-    vb_workspace_close(w);
-    vb_session_close(session);
-    free(x.drawn);
+    const vb_replay_item item = {r, rep, o->prompt, o->sample_seed};
+    vb_replay_together(o, &item, 1);
 }
