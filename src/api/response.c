@@ -65,6 +65,16 @@ static void write_commitment(vb_api_writer *w, const vb_receipt *r) {
     vb_api_write_end(w, '}');
 }
 
+static void write_log(vb_api_writer *w, const vb_api_log *l) {
+    vb_api_write_key(w, "log");
+    vb_api_write_begin(w, '{');
+    vb_api_write_member(w, "origin", l->origin);
+    vb_api_write_member(w, "key", l->key);
+    write_number(w, "publish_within_s", l->publish_within_s);
+    vb_api_write_member(w, "url_path", l->url_path);
+    vb_api_write_end(w, '}');
+}
+
 void vb_api_write_proof(vb_api_writer *w, const vb_api_proof *p) {
     if (!p) {
         return;
@@ -73,6 +83,9 @@ void vb_api_write_proof(vb_api_writer *w, const vb_api_proof *p) {
     vb_api_write_begin(w, '{');
     vb_api_write_member(w, "receipt_id", p->receipt->id);
     write_commitment(w, p->receipt);
+    if (p->log) {
+        write_log(w, p->log);
+    }
     if (p->verification_hash) {
         vb_api_write_key(w, "verification_hash");
         vb_api_write_hex(w, p->verification_hash, VB_SHA256_BYTES);

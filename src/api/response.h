@@ -65,6 +65,13 @@ typedef struct vb_api_choice {
     const char *finish_reason; /* "stop", "length", "tool_calls" */
 } vb_api_choice;
 
+/* The log that the answer's commitment and record are promised to be in (spec/log.md). */
+typedef struct vb_api_log {
+    const char *origin, *key; /* key: a verifier key */
+    const char *url_path;
+    uint64_t publish_within_s;
+} vb_api_log;
+
 /* The member "verbatim". */
 typedef struct vb_api_proof {
     const vb_receipt *receipt;        /* its request and commitment are looked at */
@@ -72,6 +79,7 @@ typedef struct vb_api_proof {
     vb_str receipt_json;              /* canonical; empty: not asked for */
     vb_str prompt_json;               /* the same, of a private receipt; empty: it is not private */
     vb_str theta_section;             /* "theta_verified" (vb_theta_section_append); empty: none */
+    const vb_api_log *log;            /* NULL: there is none */
 } vb_api_proof;
 
 /* proof may be NULL. Choices are in order. */

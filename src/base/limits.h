@@ -131,5 +131,6 @@
 #define VB_SERVER_CONFIG_BYTES_MAX (1u << 18) /* a configuration file, bytes */
 #define VB_SERVER_WORKERS_MAX 64u             /* threads that prepare and settle requests */
 #define VB_SERVER_LOGPROBS_MAX (1u << 21)     /* of one answer, alternatives included */
+#define VB_SERVER_WITNESSES_MAX 16u           /* who cosign a server's log */
 
 #endif

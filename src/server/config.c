@@ -8,7 +8,9 @@
 #include "base/limits.h"
 #include "crypto/sha256.h"
 #include "engine/scheduler.h"
+#include "fetch/http.h"
 #include "server/log.h"
+#include "tlog/info.h"
 #include "json/json.h"
 
 #define TEXT(name, metavar, help)                                                                  \
@@ -55,6 +57,14 @@ static const vb_setting settings[] = {
     NUMBER(beacon_wait_s, 0, SECONDS_MAX, "most to wait for a round (default 150; ethereum 1800)"),
     TEXT(beacon_ca, "FILE", "certificates to verify https endpoints with"),
     TEXT(trust_file, "FILE", "trust roots (default: the built-in ones)"),
+    TEXT(log, "DIR", "publish every commitment and record in a transparency log, in this folder"),
+    TEXT(log_origin, "NAME", "the log's name (default: verbatim/ and the key)"),
+    LIST(log_witnesses, "KEY=URL", "who cosigns its checkpoints"),
+    NUMBER(log_publish_s, 1, SECONDS_MAX, "between two checkpoints, at least (default 10)"),
+    NUMBER(log_within_s, 2, SECONDS_MAX,
+           "promised: a commitment is under a checkpoint within this time (default 60)"),
+    NUMBER(log_settle_s, 1, VB_TLOG_WITHIN_S_MAX,
+           "promised: and its receipt or abort record within this (default 86400)"),
     FLAG(no_client_seed, "refuse requests that bring their own seed"),
     FLAG(private_receipts, "leave prompts out of receipts, where a request does not say"),
     TEXT(api_keys, "FILE", "keys of clients (default: everybody may ask)"),
@@ -142,6 +152,9 @@ vb_err vb_server_config_begin(vb_server_config *c, vb_error *e) {
         .drain_s = 60,
         .verify_tokens = 8192,
         .verify_s = 60,
+        .log_publish_s = 10,
+        .log_within_s = VB_TLOG_PUBLISH_WITHIN_S,
+        .log_settle_s = VB_TLOG_SETTLE_WITHIN_S,
     };
     vb_err err;
     if ((err = set_text(&c->address, "127.0.0.1", 9, e)) ||
@@ -332,6 +345,70 @@ static vb_err check_models(const vb_server_config *c, vb_error *e) {
     return err;
 }
 
+/* A name has no '+', and what follows it has a length of its own: where the key ends is no matter
+ * of what is in it. */
+vb_err vb_server_config_witness(const char *item, vb_config_witness *out, vb_error *e) {
+    enum { ID_AND_KEY_CHARS = 1 + 8 + 1 + 44 };
+    char key[VB_TLOG_VKEY_BYTES_MAX + 1];
+    const size_t n_name = strcspn(item, "+"), n_key = n_name + ID_AND_KEY_CHARS;
+    if (strnlen(item, n_key + 1) <= n_key || n_key >= sizeof key || item[n_key] != '=') {
+        return vb_fail(e, VB_EINVAL,
+                       "log_witnesses: %.80s: expected KEY=URL, where KEY is NAME+ID+BASE64", item);
+    }
+    memcpy(key, item, n_key);
+    key[n_key] = 0;
+    vb_err err = vb_tlog_key_parse(key, &out->key, e);
+    if (!err && out->key.type != VB_TLOG_SIGNER_WITNESS) {
+        err = vb_fail(e, VB_EINVAL, "expected a witness's key, of type 0x04");
+    }
+    out->url = item + n_key + 1;
+    if (err || (err = vb_http_check_url(out->url, e))) {
+        return vb_fail_in(e, err, "log_witnesses: %.80s", item);
+    }
+    return VB_OK;
+}
+
+static vb_err check_witnesses(const vb_config_list *l, vb_error *e) {
+    vb_config_witness w, other;
+    if (l->n > VB_SERVER_WITNESSES_MAX) {
+        return vb_fail(e, VB_ELIMIT, "log_witnesses: at most %u", VB_SERVER_WITNESSES_MAX);
+    }
+    vb_err err = VB_OK;
+    for (size_t i = 0; !err && i < l->n; i++) {
+        err = vb_server_config_witness(l->items[i], &w, e);
+        for (size_t k = 0; !err && k < i; k++) {
+            if (!(err = vb_server_config_witness(l->items[k], &other, e)) &&
+                memcmp(w.key.public_key, other.key.public_key, sizeof w.key.public_key) == 0) {
+                err = vb_fail(e, VB_EINVAL, "log_witnesses: %.80s: its key is there twice",
+                              l->items[i]);
+            }
+        }
+    }
+    return err;
+}
+
+static vb_err check_log(const vb_server_config *c, vb_error *e) {
+    static const uint8_t any_key[VB_ED25519_PUBLIC_BYTES] = {0};
+    vb_tlog_key ignored;
+    vb_err err = VB_OK;
+    if (!c->log && (c->log_origin || c->log_witnesses.n)) {
+        return vb_fail(e, VB_EINVAL, "log_origin and log_witnesses need log");
+    }
+    if (c->log_origin &&
+        (err = vb_tlog_key_make(c->log_origin, VB_TLOG_SIGNER_LOG, any_key, &ignored, e))) {
+        return vb_fail_in(e, err, "log_origin");
+    }
+    if (c->log_within_s <= c->log_publish_s) {
+        return vb_fail(e, VB_EINVAL, "log_within_s: expected more than log_publish_s, %llu",
+                       (unsigned long long)c->log_publish_s);
+    }
+    if (c->log && c->log_settle_s <= c->request_s) {
+        return vb_fail(e, VB_EINVAL, "log_settle_s: expected more than request_s, %llu",
+                       (unsigned long long)c->request_s);
+    }
+    return check_witnesses(&c->log_witnesses, e);
+}
+
 static vb_err check_no_spaces(const vb_config_list *l, const char *name, vb_error *e) {
     for (size_t i = 0; i < l->n; i++) {
         if (strchr(l->items[i], ' ')) {
@@ -346,7 +423,8 @@ vb_err vb_server_config_check(const vb_server_config *c, vb_error *e) {
     uint8_t ignored[VB_SHA256_BYTES];
     vb_err err;
     if ((err = check_models(c, e)) || (err = check_no_spaces(&c->beacon_urls, "beacon_urls", e)) ||
-        (err = check_no_spaces(&c->cors_origins, "cors_origins", e))) {
+        (err = check_no_spaces(&c->cors_origins, "cors_origins", e)) ||
+        (err = check_no_spaces(&c->log_witnesses, "log_witnesses", e)) || (err = check_log(c, e))) {
         return err;
     }
     if (c->metrics_key && !vb_hex_decode(c->metrics_key, ignored, sizeof ignored)) {

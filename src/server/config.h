@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "tlog/note.h"
 
 enum { VB_CONFIG_LIST_MAX = VB_SERVER_MODELS_MAX };
 
@@ -29,14 +30,16 @@ typedef struct vb_server_config {
     char *address, *tier, *model_name;
     char *data_dir, *key_file, *store_file, *log_level, *log_form;
     char *beacon, *beacon_mode, *beacon_ca, *beacon_fallback, *trust_file;
+    char *log, *log_origin;
     char *api_keys, *metrics_key, *tls_certificate, *tls_key;
-    vb_config_list model, beacon_urls, cors_origins;
+    vb_config_list model, beacon_urls, log_witnesses, cors_origins;
     /* Numbers; 0 is "as the program sees fit", or "no limit", as each row's help says. */
     uint64_t port, threads, batch, ctx;
     uint64_t kv_megabytes, sequences, queue, workers;
     uint64_t max_tokens;
     uint64_t keep_days, keep_megabytes;
     uint64_t beacon_wait_s;
+    uint64_t log_publish_s, log_within_s, log_settle_s;
     uint64_t requests_per_minute, concurrent;
     uint64_t connections, connections_per_address;
     uint64_t header_kilobytes, body_kilobytes, bodies_megabytes, stream_kilobytes;
@@ -90,6 +93,16 @@ typedef struct vb_config_model {
 } vb_config_model;
 
 VB_MUST_CHECK vb_err vb_server_config_model(const char *item, vb_config_model *out, vb_error *e);
+
+/* What one item of `log_witnesses` says: KEY=URL, a verifier key of a witness (C2SP
+ * tlog-cosignature) and the prefix that checkpoints are sent to (C2SP tlog-witness). */
+typedef struct vb_config_witness {
+    vb_tlog_key key;
+    const char *url; /* into the item */
+} vb_config_witness;
+
+VB_MUST_CHECK vb_err vb_server_config_witness(const char *item, vb_config_witness *out,
+                                              vb_error *e);
 
 /* Settings of which one makes no sense without, or beside, another. */
 VB_MUST_CHECK vb_err vb_server_config_check(const vb_server_config *c, vb_error *e);

@@ -253,6 +253,15 @@ static json_t *list_models(const vb_service *s) {
     return list;
 }
 
+/* NULL: there is none. */
+static json_t *show_log(const vb_service *s) {
+    const vb_api_log *l = &s->log;
+    return s->publisher ? json_pack("{s:s,s:s,s:I,s:s}", "origin", l->origin, "key", l->key,
+                                    "publish_within_s", (json_int_t)l->publish_within_s, "url_path",
+                                    l->url_path)
+                        : NULL;
+}
+
 /* What verifiers need to know of the server. */
 static void well_known(void *user, vb_exchange *x) {
     const vb_service *s = user;
@@ -260,11 +269,11 @@ static void well_known(void *user, vb_exchange *x) {
     char key_hex[2 * sizeof key + 1];
     vb_ed25519_public(s->o.key, key);
     vb_hex_encode(key, sizeof key, key_hex);
-    json_t *o =
-        json_pack("{s:s,s:s,s:s,s:s,s:o,s:{s:s?,s:s,s:s?}}", "format", "verbatim.server/1",
-                  "public_key", key_hex, "arithmetic", VB_ARITHMETIC, "engine_version", VB_VERSION,
-                  "models", list_models(s), "beacon", "id", s->beacon_id, "mode",
-                  vb_beacon_mode_name(s->defaults.mode), "fallback", s->config->beacon_fallback);
+    json_t *o = json_pack(
+        "{s:s,s:s,s:s,s:s,s:o,s:o*,s:{s:s?,s:s,s:s?}}", "format", "verbatim.server/1", "public_key",
+        key_hex, "arithmetic", VB_ARITHMETIC, "engine_version", VB_VERSION, "models",
+        list_models(s), "log", show_log(s), "beacon", "id", s->beacon_id, "mode",
+        vb_beacon_mode_name(s->defaults.mode), "fallback", s->config->beacon_fallback);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     if (text) {
         vb_exchange_reply_text(x, 200, "application/json", text);
@@ -396,6 +405,9 @@ static void metrics(void *user, vb_exchange *x) {
     if (!err) {
         err = write_schedulers(s, &body);
     }
+    if (!err && s->publisher) {
+        err = vb_log_write_metrics(s, &body);
+    }
     reply(x, err, "text/plain; version=0.0.4", &body);
 }
 
@@ -409,6 +421,7 @@ void vb_server_routes(vb_httpd_route routes[VB_SERVER_ROUTES], size_t body_bytes
         {"POST", "/v1/verify", "verify", false, body_bytes_max, verify},
         {"POST", "/tokenize", "tokenize", false, body_bytes_max, tokenize},
         {"POST", "/detokenize", "detokenize", false, body_bytes_max, detokenize},
+        {"GET", VB_LOG_URL_PATH "*", "log", true, 0, vb_log_file_handle},
         {"GET", "/.well-known/verbatim", "well-known", true, 0, well_known},
         {"GET", "/health", "health", true, 0, health},
         {"GET", "/ready", "ready", true, 0, ready},

@@ -217,11 +217,15 @@ void vb_output_close(vb_answering *a) {
     vb_buf_free(&a->event);
 }
 
+static const vb_api_log *log_of(const vb_answering *a) {
+    return a->s->publisher ? &a->s->log : NULL;
+}
+
 void vb_output_commitment(vb_answering *a) {
     if (!a->q.stream) {
         return;
     }
-    const vb_api_proof proof = {.receipt = &a->r};
+    const vb_api_proof proof = {.receipt = &a->r, .log = log_of(a)};
     if (a->streaming) { /* the second commitment, of a fallback */
         vb_api_delta delta = {.choice = 0};
         send_chunk(a, &delta, &proof);
@@ -263,8 +267,10 @@ void vb_output_end(vb_answer_choice *c) {
 /* The member "verbatim" of a complete answer. receipt and theta: the caller's buffers. */
 static vb_err make_proof(const vb_answering *a, vb_buf *receipt, vb_buf *theta,
                          vb_api_proof *proof) {
-    *proof = (vb_api_proof){
-        .receipt = &a->r, .verification_hash = a->hash, .prompt_json = str_of(&a->prompt)};
+    *proof = (vb_api_proof){.receipt = &a->r,
+                            .verification_hash = a->hash,
+                            .prompt_json = str_of(&a->prompt),
+                            .log = log_of(a)};
     vb_err err = VB_OK;
     if (a->q.return_receipt && !(err = vb_receipt_encode(&a->r, receipt, NULL))) {
         proof->receipt_json = str_of(receipt);

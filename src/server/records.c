@@ -4,12 +4,14 @@
  * never was: ids are no secrets once records are published. There is no list, and numbers, which
  * could be counted through, are no ids.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "receipt/records.h"
 #include "receipt/theta_section.h"
 #include "server/endpoints.h"
 #include "server/log.h"
+#include "tlog/proof.h"
 
 /* A record that is nobody's (made when there were no keys) is the operator's alone. */
 static bool may_read(const vb_service *s, const vb_exchange *x, const vb_store_entry *entry) {
@@ -74,29 +76,77 @@ static void reply_record(vb_exchange *x, vb_buf *record, vb_store_state state, r
     vb_buf_free(&out);
 }
 
-static void show(vb_service *s, vb_exchange *x, record_form form) {
+/* The record that the URL names, as far as whoever asks may know of it; false: it has replied.
+ * bytes: NULL where they are not needed. */
+static bool find(vb_service *s, vb_exchange *x, vb_store_entry *entry, vb_buf *bytes) {
     const char *id = vb_exchange_rest(x);
     uint8_t hash[VB_SHA256_BYTES];
-    vb_store_entry entry;
-    vb_buf bytes = vb_buf_make(VB_RECEIPT_BYTES_MAX);
     vb_error e;
     bool absent = false;
     const vb_err err = vb_hex_decode(id, hash, sizeof hash)
-                           ? vb_store_by_hash(s->store, hash, &entry, &bytes, &absent, &e)
-                           : vb_store_by_id(s->store, id, &entry, &bytes, &absent, &e);
-    if (err ? absent : !may_read(s, x, &entry)) {
+                           ? vb_store_by_hash(s->store, hash, entry, bytes, &absent, &e)
+                           : vb_store_by_id(s->store, id, entry, bytes, &absent, &e);
+    if (err ? absent : !may_read(s, x, entry)) {
         vb_exchange_fail(x, 404, "receipt_not_found", "there is no such record here");
     } else if (err) {
         vb_log_request(VB_LOG_ERROR, "store", vb_exchange_request_id(x), "%s", e.msg);
         vb_exchange_fail(x, 500, "store_failed", "the record could not be read");
-    } else if (entry.n_bytes == 0) {
-        vb_exchange_fail(x, 410, "receipt_dropped",
-                         "its body was dropped, as old records are; commitment and hash are kept");
     } else {
-        vb_exchange_set_header(x, "Verbatim-State", vb_store_state_name(entry.state));
-        reply_record(x, &bytes, entry.state, form);
+        return true;
+    }
+    return false;
+}
+
+static void show(vb_service *s, vb_exchange *x, record_form form) {
+    vb_store_entry entry;
+    vb_buf bytes = vb_buf_make(VB_RECEIPT_BYTES_MAX);
+    if (find(s, x, &entry, &bytes)) {
+        if (entry.n_bytes == 0) {
+            vb_exchange_fail(
+                x, 410, "receipt_dropped",
+                "its body was dropped, as old records are; commitment and hash are kept");
+        } else {
+            vb_exchange_set_header(x, "Verbatim-State", vb_store_state_name(entry.state));
+            reply_record(x, &bytes, entry.state, form);
+        }
     }
     vb_buf_free(&bytes);
+}
+
+static void not_public(const vb_service *s, vb_exchange *x) {
+    char seconds[24];
+    snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)s->config->log_publish_s);
+    vb_exchange_set_header(x, "Retry-After", seconds);
+    vb_exchange_fail(x, 404, "proof_not_ready", "its entry is not under a checkpoint yet");
+}
+
+/* That the record, or the commitment while it is open, is in the log. The entry outlives its bytes
+ * here. */
+static void show_proof(vb_service *s, vb_exchange *x) {
+    vb_store_entry entry;
+    if (!find(s, x, &entry, NULL)) {
+        return;
+    }
+    const uint64_t index =
+        entry.state == VB_STORE_OPEN ? entry.committed_entry : entry.settled_entry;
+    if (!s->publisher || index == VB_STORE_NO_ENTRY) {
+        vb_exchange_fail(x, 404, "format_not_found", "format: the record is in no log");
+        return;
+    }
+    if (index >= vb_publisher_size(s->publisher)) {
+        not_public(s, x);
+        return;
+    }
+    vb_buf out = vb_buf_make(VB_TLOG_PROOF_BYTES_MAX);
+    vb_error e;
+    if (vb_publisher_prove(s->publisher, index, &out, &e)) {
+        vb_log_request(VB_LOG_ERROR, "publish", vb_exchange_request_id(x), "%s", e.msg);
+        vb_exchange_fail(x, 500, "log_failed", "the log could not be read");
+    } else {
+        vb_exchange_set_header(x, "Verbatim-State", vb_store_state_name(entry.state));
+        vb_exchange_reply(x, 200, "text/plain; charset=utf-8", &out);
+    }
+    vb_buf_free(&out);
 }
 
 static void show_record(vb_service *s, vb_exchange *x) {
@@ -115,7 +165,10 @@ void vb_record_handle(void *user, vb_exchange *x) {
     static const struct {
         const char *name;
         void (*run)(vb_service *s, vb_exchange *x);
-    } forms[] = {{"record", show_record}, {"commitment", show_commitment}, {"theta", show_theta}};
+    } forms[] = {{"record", show_record},
+                 {"commitment", show_commitment},
+                 {"theta", show_theta},
+                 {"proof", show_proof}};
     const char *name = vb_exchange_query(x, "format");
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         if (strcmp(name ? name : "record", forms[i].name) == 0) {
@@ -123,5 +176,6 @@ void vb_record_handle(void *user, vb_exchange *x) {
             return;
         }
     }
-    vb_exchange_fail(x, 400, "invalid_value", "format: expected record, commitment or theta");
+    vb_exchange_fail(x, 400, "invalid_value",
+                     "format: expected record, commitment, theta or proof");
 }

@@ -68,11 +68,56 @@ static void finished(void *user, const vb_exchange_summary *e, void *client) {
 
 /* Opening. */
 
+/* Who gave out commitments of a key with a log has promised that they will be in it. */
+static vb_err check_no_log(vb_service *s, vb_error *e) {
+    vb_store_journal j;
+    vb_err err = vb_store_journal_get(s->store, &j, e);
+    if (!err && j.on) {
+        err = vb_fail(e, VB_EMISMATCH,
+                      "log: the key has a log of %llu entries, of which %llu are not public: name "
+                      "its folder, or use another key",
+                      (unsigned long long)j.end, (unsigned long long)(j.end - j.first));
+    }
+    return err;
+}
+
+static vb_err open_publisher(vb_service *s, vb_error *e) {
+    const vb_server_config *c = s->config;
+    vb_config_witness witnesses[VB_SERVER_WITNESSES_MAX];
+    if (!c->log) {
+        return check_no_log(s, e);
+    }
+    vb_err err = VB_OK;
+    for (size_t i = 0; !err && i < c->log_witnesses.n; i++) {
+        err = vb_server_config_witness(c->log_witnesses.items[i], &witnesses[i], e);
+    }
+    const vb_publisher_options options = {.folder = c->log,
+                                          .origin = c->log_origin,
+                                          .key = s->o.key,
+                                          .store = s->store,
+                                          .publish_s = (uint32_t)c->log_publish_s,
+                                          .within_s = (uint32_t)c->log_within_s,
+                                          .settle_s = (uint32_t)c->log_settle_s,
+                                          .witnesses = witnesses,
+                                          .n_witnesses = c->log_witnesses.n};
+    if (err || (err = vb_publisher_open(&options, &s->publisher, e))) {
+        return err;
+    }
+    const vb_tlog_key *key = vb_publisher_key(s->publisher);
+    vb_tlog_key_print(key, s->log_key);
+    s->log = (vb_api_log){.origin = key->name,
+                          .key = s->log_key,
+                          .url_path = VB_LOG_URL_PATH,
+                          .publish_within_s = c->log_within_s};
+    return VB_OK;
+}
+
 static vb_err open_store(vb_service *s, vb_error *e) {
     const vb_server_config *c = s->config;
     const vb_store_options options = {.keep_ms = c->keep_days * DAY_MS,
                                       .keep_bytes = c->keep_megabytes * MEGABYTE,
-                                      .mark_file = s->o.mark_file};
+                                      .mark_file = s->o.mark_file,
+                                      .journal = c->log != NULL};
     vb_err err = vb_store_open(s->o.store_file, s->o.key, &options, &s->store, &s->n_lost, e);
     if (!err && s->n_lost) {
         vb_log(VB_LOG_WARNING, "store",
@@ -200,7 +245,8 @@ vb_err vb_server_open(const vb_server_options *o, vb_server **out, vb_error *e) 
     if (err) {
         vb_fail_in(e, err, "api_keys");
     }
-    if (err || (err = open_models(s, e)) || (err = open_store(s, e)) || (err = open_rounds(s, e)) ||
+    if (err || (err = open_models(s, e)) || (err = open_store(s, e)) ||
+        (err = open_publisher(s, e)) || (err = open_rounds(s, e)) ||
         (err = vb_workers_open((size_t)o->config->workers, JOBS_MAX, &s->workers, e))) {
         vb_server_close(server);
         return err;
@@ -256,6 +302,7 @@ void vb_server_close(vb_server *server) {
         (void)vb_unsettled_retry(s->unsettled, s->store, NULL);
     }
     vb_unsettled_close(s->unsettled);
+    vb_publisher_close(s->publisher); /* there are no more records to publish */
     vb_store_close(s->store);
     vb_clients_close(s->clients);
     free(s->models);

@@ -11,12 +11,14 @@
 
 #include "api/message.h"
 #include "api/request.h"
+#include "api/response.h"
 #include "beacon/local_chain.h"
 #include "engine/scheduler.h"
 #include "grammar/grammar.h"
 #include "server/clients.h"
 #include "server/httpd.h"
 #include "server/metrics.h"
+#include "server/publisher.h"
 #include "server/rounds.h"
 #include "server/server.h"
 #include "server/unsettled.h"
@@ -50,6 +52,9 @@ typedef struct vb_service {
     vb_store *store;
     size_t n_lost; /* commitments of an earlier run that were recorded as lost at the start */
     vb_unsettled *unsettled;
+    vb_publisher *publisher; /* NULL: no log */
+    vb_api_log log;          /* what answers say of it */
+    char log_key[VB_TLOG_VKEY_BYTES_MAX + 1];
     pthread_mutex_t chain_lock;
     vb_local_chain *chain;
     vb_rounds *rounds;     /* NULL: no public beacon */
@@ -89,6 +94,9 @@ vb_err vb_service_no_model(const vb_service *s, const char *name, vb_api_error *
 
 /* server.c: whose record an answer to x is: the name of its key; NULL where there are no keys. */
 const char *vb_service_client(const vb_service *s, const vb_exchange *x);
+
+/* Where a log is served, and what begins with it. */
+#define VB_LOG_URL_PATH "/log/"
 
 /* endpoints.c: replies with an error of the API. */
 void vb_service_fail(vb_exchange *x, const vb_api_error *e);

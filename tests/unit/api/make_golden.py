@@ -25,7 +25,9 @@ COMMITTED = {"receipt_id": RECEIPT["id"],
                             "issued_at_ms": RECEIPT["request"]["issued_at_ms"],
                             "mode": RECEIPT["request"]["beacon"]["mode"],
                             "beacon": RECEIPT["request"]["beacon"]["id"],
-                            "fallback_from": None}}
+                            "fallback_from": None},
+             "log": {"origin": "log.example/demo", "key": "log.example/demo+00000000+AQ==",
+                     "publish_within_s": 60, "url_path": "/log/"}}
 FINISHED = {"verbatim": {**COMMITTED, "verification_hash": HASH, "receipt": RAW},
             "theta_verified": {"seed": 2825676771}}
 

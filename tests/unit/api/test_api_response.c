@@ -54,15 +54,21 @@ static int free_receipt(void **state) {
     return 0;
 }
 
+static const vb_api_log transparency = {.origin = "log.example/demo",
+                                        .key = "log.example/demo+00000000+AQ==",
+                                        .url_path = "/log/",
+                                        .publish_within_s = 60};
+
 static vb_api_proof committed(void) {
-    return (vb_api_proof){.receipt = &receipt};
+    return (vb_api_proof){.receipt = &receipt, .log = &transparency};
 }
 
 static vb_api_proof finished(void) {
     return (vb_api_proof){.receipt = &receipt,
                           .verification_hash = hash,
                           .receipt_json = {(const char *)receipt_bytes, n_receipt},
-                          .theta_section = STR("{\"seed\":2825676771}")};
+                          .theta_section = STR("{\"seed\":2825676771}"),
+                          .log = &transparency};
 }
 
 /* The file ends with a line feed that a body has not. */

@@ -167,6 +167,42 @@ static void test_model(void **state) {
     }
 }
 
+#define WITNESS "witness.example/w+5154e33f+BAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+#define ANOTHER "a=b+550e1ddd+BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define RENAMED "c+6dad4b2b+BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" /* of ANOTHER's key */
+#define A_LOG "log.example+5d23591e+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+
+static void test_witness(void **state) {
+    (void)state;
+    vb_config_witness w;
+    vb_error e;
+    assert_int_equal(vb_server_config_witness(WITNESS "=https://w.example/x/", &w, &e), VB_OK);
+    assert_string_equal(w.key.name, "witness.example/w");
+    assert_string_equal(w.url, "https://w.example/x/");
+    assert_int_equal(vb_server_config_witness(ANOTHER "=http://[::1]:7/a=b", &w, &e), VB_OK);
+    assert_string_equal(w.key.name, "a=b");
+    assert_string_equal(w.url, "http://[::1]:7/a=b");
+    static const char *const bad[] = {
+        "",
+        "=",
+        "+",
+        WITNESS,
+        WITNESS "=",
+        WITNESS "=w.example",
+        WITNESS "=ftp://w.example",
+        WITNESS "x=https://w.example",
+        "https://w.example=" WITNESS,
+        A_LOG "=https://w.example",
+        "x" WITNESS "=https://w.example", /* not this name's id */
+        "witness.example/w+00000000+short=https://w.example",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (!vb_server_config_witness(bad[i], &w, &e) || !strstr(e.msg, "log_witnesses")) {
+            fail_msg("%s: %s", bad[i], e.msg);
+        }
+    }
+}
+
 static void test_together(void **state) {
     (void)state;
     static const struct {
@@ -198,6 +234,24 @@ static void test_together(void **state) {
         {"{\"model\":\"m\",\"log_level\":\"warning\",\"log_form\":\"text\"}", VB_OK},
         {"{\"model\":\"m\",\"log_level\":\"loud\"}", VB_EINVAL},
         {"{\"model\":\"m\",\"log_form\":\"xml\"}", VB_EINVAL},
+        {"{\"model\":\"m\",\"log\":\"d\"}", VB_OK},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_origin\":\"logs.example/a\"}", VB_OK},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_origin\":\"a b\"}", VB_EINVAL},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_origin\":\"a+b\"}", VB_EINVAL},
+        {"{\"model\":\"m\",\"log_origin\":\"a\"}", VB_EINVAL},
+        {"{\"model\":\"m\",\"log_witnesses\":\"" WITNESS "=http://w\"}", VB_EINVAL},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_witnesses\":\"" WITNESS "=http://w\"}", VB_OK},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_witnesses\":\"http://w\"}", VB_EINVAL},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_witnesses\":[\"" WITNESS "=http://w\",\"" ANOTHER
+         "=http://w\"]}",
+         VB_OK},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_witnesses\":[\"" RENAMED "=http://w\",\"" ANOTHER
+         "=http://v\"]}",
+         VB_EINVAL},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_publish_s\":60}", VB_EINVAL},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_publish_s\":60,\"log_within_s\":61}", VB_OK},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_settle_s\":3600}", VB_EINVAL},
+        {"{\"model\":\"m\",\"log\":\"d\",\"log_settle_s\":3600,\"request_s\":3599}", VB_OK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         vb_server_config c;
@@ -230,8 +284,9 @@ static void test_write(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each),     cmocka_unit_test(test_text),  cmocka_unit_test(test_model),
-        cmocka_unit_test(test_together), cmocka_unit_test(test_write),
+        cmocka_unit_test(test_each),  cmocka_unit_test(test_text),
+        cmocka_unit_test(test_model), cmocka_unit_test(test_together),
+        cmocka_unit_test(test_write), cmocka_unit_test(test_witness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
