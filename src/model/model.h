@@ -4,7 +4,7 @@
  * vb_model: loaded once, immutable, shared by any number of threads; does not need the
  * vb_gguf after loading. vb_session: one sequence (a mutable timeline of tokens with its KV
  * cache), owned by one thread at a time. vb_workspace: the memory of one forward pass, owned by
- * one thread at a time; it uses n_threads threads (OpenMP) inside a call.
+ * one thread at a time; it has n_threads - 1 threads of its own that work inside a call (team.h).
  *
  * Results do not depend on batch, threads, the tier or how a sequence was cut into pieces.
  */

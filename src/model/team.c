@@ -2,15 +2,15 @@
 
 #include <stdlib.h>
 #include <strings.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "base/system.h"
 
-/* Some hundred microseconds: longer than threads with equal shares differ, shorter than the time
- * slice of whoever has taken a processor from one of them. */
-enum { LOOKS_MAX = 8192 };
+enum {
+    /* Some hundred microseconds: longer than threads with equal shares differ, shorter than the
+     * time slice of whoever has taken a processor from one of them. */
+    LOOKS_MAX = 8192,
+    LOOKS_PASSIVE = 256 /* some microseconds */
+};
 
 static void pause_a_moment(void) {
 #if defined(__x86_64__)
@@ -18,44 +18,6 @@ static void pause_a_moment(void) {
 #elif defined(__aarch64__)
     __asm__ volatile("isb");
 #endif
-}
-
-vb_err vb_team_open(vb_team *t, int n_threads, vb_error *e) {
-    const char *policy = getenv("OMP_WAIT_POLICY");
-    const bool passive = policy && strcasecmp(policy, "passive") == 0;
-    t->n_threads = n_threads;
-    t->looks_max = passive || n_threads > vb_cpu_count() ? 0 : LOOKS_MAX;
-    atomic_init(&t->n_arrived, 0);
-    atomic_init(&t->round, 0);
-    atomic_init(&t->n_sleeping, 0);
-    if (pthread_mutex_init(&t->lock, NULL)) {
-        return vb_fail(e, VB_ENOMEM, "no memory for the lock of %d threads", n_threads);
-    }
-    if (pthread_cond_init(&t->next, NULL)) {
-        pthread_mutex_destroy(&t->lock);
-        return vb_fail(e, VB_ENOMEM, "no memory for the condition of %d threads", n_threads);
-    }
-    return VB_OK;
-}
-
-void vb_team_close(vb_team *t) {
-    pthread_cond_destroy(&t->next);
-    pthread_mutex_destroy(&t->lock);
-}
-
-void vb_team_run(vb_team *t, vb_team_fn f, void *user) {
-    if (t->n_threads > 1) {
-#ifdef _OPENMP
-#pragma omp parallel num_threads(t->n_threads)
-        {
-            const vb_member me = {t, (size_t)omp_get_thread_num(), (size_t)omp_get_num_threads()};
-            f(user, &me);
-        }
-        return;
-#endif
-    }
-    const vb_member me = {t, 0, 1};
-    f(user, &me);
 }
 
 static void sleep_until_next(vb_team *t, unsigned round) {
@@ -93,4 +55,69 @@ void vb_team_wait(const vb_member *me) {
         pause_a_moment();
     }
     sleep_until_next(t, round);
+}
+
+static void *work(void *user) {
+    const vb_member *me = user;
+    vb_team *t = me->team;
+    for (;;) {
+        vb_team_wait(me);
+        if (!t->f) {
+            return NULL;
+        }
+        t->f(t->user, me);
+        vb_team_wait(me);
+    }
+}
+
+void vb_team_run(vb_team *t, vb_team_fn f, void *user) {
+    t->f = f;
+    t->user = user;
+    vb_team_wait(&t->members[0]);
+    f(user, &t->members[0]);
+    vb_team_wait(&t->members[0]);
+}
+
+/* Ends the threads [1, n_begun); nobody waits for those that never began. */
+static void end_threads(vb_team *t, size_t n_begun) {
+    t->f = NULL;
+    atomic_fetch_add(&t->n_arrived, t->members[0].n - n_begun);
+    vb_team_wait(&t->members[0]);
+    for (size_t i = 1; i < n_begun; i++) {
+        pthread_join(t->members[i].thread, NULL);
+    }
+    pthread_cond_destroy(&t->next);
+    pthread_mutex_destroy(&t->lock);
+    free(t->members);
+}
+
+vb_err vb_team_open(vb_team *t, int n_threads, vb_error *e) {
+    const char *policy = getenv("OMP_WAIT_POLICY");
+    const bool passive = policy && strcasecmp(policy, "passive") == 0;
+    const size_t n = (size_t)n_threads;
+    t->looks_max = passive || n_threads > vb_cpu_count() ? LOOKS_PASSIVE : LOOKS_MAX;
+    atomic_init(&t->n_arrived, 0);
+    atomic_init(&t->round, 0);
+    atomic_init(&t->n_sleeping, 0);
+    t->members = calloc(n, sizeof *t->members);
+    if (!t->members) {
+        return vb_fail(e, VB_ENOMEM, "no memory for %d threads", n_threads);
+    }
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_cond_init(&t->next, NULL);
+    for (size_t i = 0; i < n; i++) {
+        t->members[i] = (vb_member){.team = t, .index = i, .n = n};
+    }
+    for (size_t i = 1; i < n; i++) {
+        if (pthread_create(&t->members[i].thread, NULL, work, &t->members[i])) {
+            end_threads(t, i);
+            return vb_fail(e, VB_ENOMEM, "the system has no room for a thread: %zu of %d", i + 1,
+                           n_threads);
+        }
+    }
+    return VB_OK;
+}
+
+void vb_team_close(vb_team *t) {
+    end_threads(t, t->members[0].n);
 }

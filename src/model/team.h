@@ -1,12 +1,12 @@
 /*
- * Threads that walk through one function together and wait for one another between its steps. One
- * thread calls the function and nothing else: no part of OpenMP is entered.
+ * Threads that walk through one function together and wait for one another between its steps. They
+ * are made once; a team of one thread only calls the function.
  *
  * Waiting threads look for a bounded time, then sleep, so that on a busy machine the processor goes
- * to who is waited for. With more threads than processors, or OMP_WAIT_POLICY=passive, they sleep
- * at once.
+ * to who is waited for. OMP_WAIT_POLICY=passive shortens that time to what sleeping would cost, and
+ * so do more threads than processors.
  *
- * Owner: open/close. Thread rule: one run at a time.
+ * Owner: open/close. Thread rule: one run at a time, each by any thread.
  */
 #ifndef VB_MODEL_TEAM_H
 #define VB_MODEL_TEAM_H
@@ -18,8 +18,21 @@
 
 #include "base/error.h"
 
-typedef struct vb_team {
-    int n_threads;
+typedef struct vb_team vb_team;
+
+/* One thread of a team of n: index < n. Whoever calls vb_team_run is the first. */
+typedef struct vb_member {
+    vb_team *team;
+    size_t index, n;
+    pthread_t thread;
+} vb_member;
+
+typedef void (*vb_team_fn)(void *user, const vb_member *me);
+
+struct vb_team {
+    vb_member *members; /* [n_threads] */
+    vb_team_fn f;       /* of this run; NULL: the threads end */
+    void *user;
     unsigned looks_max; /* before a waiting thread sleeps */
     pthread_mutex_t lock;
     pthread_cond_t next;
@@ -27,16 +40,9 @@ typedef struct vb_team {
     _Alignas(64) atomic_size_t n_arrived;
     _Alignas(64) atomic_uint round;
     atomic_uint n_sleeping;
-} vb_team;
+};
 
-/* One thread of a run: index < n, which is at most the team's n_threads. */
-typedef struct vb_member {
-    vb_team *team;
-    size_t index, n;
-} vb_member;
-
-typedef void (*vb_team_fn)(void *user, const vb_member *me);
-
+/* VB_ENOMEM when the system has no more threads. Close only what was opened. */
 VB_MUST_CHECK vb_err vb_team_open(vb_team *t, int n_threads, vb_error *e);
 void vb_team_close(vb_team *t);
 
