@@ -4,10 +4,12 @@
  * vb_generation_step (bias, penalties, truncation, draw, text, leaf of the trace); the receipt is
  * committed to, filled, signed and encoded as the engine does, without its file.
  *
- *   bench_answer [--threads N] [--tier NAME] [--prompt N] [--tokens N] [--runs N] [--json] FILE
+ *   bench_answer [--threads N] [--tier NAME] [--prompt N] [--tokens N] [--runs N] [--verify]
+ *                [--json] FILE
  *
  * Three samplings in turn: greedy; temperature 0.8 with top-p 0.95 and top-k 40; that with
- * penalties. Of the runs (3) the least time counts, for each part apart. One thread: its own
+ * penalties. Of the runs (3) the least time counts, for each part apart. --verify: the second of
+ * them alone, and its receipt is verified too, every token drawn again. One thread: its own
  * processor time; more: elapsed time.
  */
 #include <math.h>
@@ -24,6 +26,7 @@
 #include "receipt/receipt.h"
 #include "receipt/trace.h"
 #include "verify/generation.h"
+#include "verify/replay.h"
 
 enum { COUNT_MAX = 1 << 14, RUNS_MAX = 100, EOG_MAX = 64 };
 
@@ -31,12 +34,13 @@ typedef enum setting { GREEDY, TRUNCATED, PENALTIES, SETTINGS } setting;
 
 static const char *const setting_names[SETTINGS] = {"greedy", "top", "penalties"};
 
-/* Seconds a token; the receipt's: seconds an answer. */
+/* Seconds a token; the receipt's and its verification's: seconds an answer. */
 typedef struct times {
-    double model, step, leaf, receipt;
+    double model, step, leaf, receipt, verify;
 } times;
 
 typedef struct bench {
+    const vb_gguf *gguf;
     const vb_model *model;
     const vb_tokenizer *tokenizer;
     vb_session *session;
@@ -44,7 +48,7 @@ typedef struct bench {
     vb_ed25519_key *key;
     int n_threads;
     size_t n_prompt, n_tokens, n_runs;
-    bool json;
+    bool verify, json;
     uint32_t *prompt;
     times best[SETTINGS];
 } bench;
@@ -112,7 +116,7 @@ static vb_err fill_request(const bench *b, const vb_sampling *sampling, vb_recei
                            vb_error *e) {
     const vb_model_config *c = vb_model_get_config(b->model);
     vb_receipt_init(r);
-    snprintf(r->model.name, sizeof r->model.name, "bench");
+    snprintf(r->model.name, sizeof r->model.name, "%s", c->name);
     snprintf(r->model.architecture, sizeof r->model.architecture, "%s", c->arch);
     snprintf(r->model.file_type, sizeof r->model.file_type, "%s", c->file_type);
     snprintf(r->engine_version, sizeof r->engine_version, "%s", VB_VERSION);
@@ -140,22 +144,44 @@ static vb_err commit(const bench *b, vb_receipt *r, uint8_t seed[VB_SHA256_BYTES
     return vb_receipt_seed(r, 0, seed, e);
 }
 
-static vb_err settle(const bench *b, vb_receipt *r, const vb_generation *g, vb_error *e) {
+static vb_err settle(const bench *b, vb_receipt *r, const vb_generation *g, vb_buf *out,
+                     vb_error *e) {
     size_t n_tokens, n_text;
     vb_finish finish = VB_FINISH_LENGTH;
     uint8_t root[VB_SHA256_BYTES];
-    vb_buf out = vb_buf_make(VB_RECEIPT_BYTES_MAX);
     const uint32_t *tokens = vb_generation_tokens(g, &n_tokens);
     const char *text = vb_generation_text(g, &n_text);
     (void)vb_generation_ended(g, &finish);
     vb_generation_trace_root(g, root);
 
     vb_err err = vb_receipt_add_output(r, tokens, n_tokens, text, n_text, finish, root, e);
-    if (!err && !(err = vb_receipt_sign(r, b->key, NULL, e))) {
-        err = vb_receipt_encode(r, &out, e);
+    err = err ? err : vb_receipt_sign(r, b->key, NULL, e);
+    return err ? err : vb_receipt_encode(r, out, e);
+}
+
+/* The receipt as its reader has it, checked and replayed whole. */
+static vb_err verify(const bench *b, const vb_buf *bytes, double *took, vb_error *e) {
+    static vb_receipt r;
+    static vb_report report;
+    const vb_expect expect = {NULL};
+    const vb_replay_options o = {.gguf = b->gguf,
+                                 .tokenizer = b->tokenizer,
+                                 .model = b->model,
+                                 .model_sha256 = r.request.model_sha256,
+                                 .batch_tokens = VB_BATCH_TOKENS_MAX,
+                                 .n_threads = b->n_threads};
+    const double start = seconds(b);
+    vb_report_begin(&report, VB_LEVEL_FULL);
+    if (vb_check_receipt(bytes->data, bytes->len, &expect, &r, &report)) {
+        vb_replay(&o, &r, &report);
     }
-    vb_buf_free(&out);
-    return err;
+    vb_report_finish(&report);
+    *took = fmin(*took, seconds(b) - start);
+    vb_receipt_free(&r);
+    return vb_report_verdict(&report) == VB_VERDICT_VERIFIED
+               ? VB_OK
+               : vb_fail(e, VB_EMISMATCH, "a genuine answer is not verified: %s",
+                         vb_reason_name(vb_report_reason(&report)));
 }
 
 /* The prompt, with the logits of its last token drawn from; then a token a pass. */
@@ -195,6 +221,7 @@ static vb_err answer(bench *b, setting which, vb_error *e) {
                                .prompt = b->prompt,
                                .n_prompt = b->n_prompt,
                                .tokens_max = b->n_tokens};
+    vb_buf bytes = vb_buf_make(VB_RECEIPT_BYTES_MAX);
     vb_err err = sampling_of(b, which, &sampling, e);
     const double start = seconds(b);
     err = err ? err : fill_request(b, &sampling, &r, e);
@@ -203,42 +230,64 @@ static vb_err answer(bench *b, setting which, vb_error *e) {
     if (!err && !(err = vb_generation_open(&o, &g, e)) &&
         !(err = generate(b, g, &b->best[which], e))) {
         const double done = seconds(b);
-        err = settle(b, &r, g, e);
+        err = settle(b, &r, g, &bytes, e);
         receipt += seconds(b) - done;
+    }
+    if (!err && b->verify) {
+        err = verify(b, &bytes, &b->best[which].verify, e);
     }
     b->best[which].receipt = fmin(b->best[which].receipt, receipt);
     vb_generation_close(g);
     vb_receipt_free(&r);
+    vb_buf_free(&bytes);
     return err;
 }
 
 /* ---- the program ---- */
 
-static void print_times(const bench *b) {
-    if (b->json) {
-        printf("{\"tier\": \"%s\", \"threads\": %d, \"prompt\": %zu, \"tokens\": %zu, "
-               "\"n_vocab\": %zu, \"decode_weight_bytes\": %llu, \"samplings\": {",
-               vb_model_kernels(b->model)->name, b->n_threads, b->n_prompt, b->n_tokens,
-               vb_model_get_config(b->model)->n_vocab,
-               (unsigned long long)vb_model_decode_bytes(b->model));
-    }
+static bool is_wanted(const bench *b, int which) {
+    return !b->verify || which == TRUNCATED;
+}
+
+static void print_json(const bench *b) {
+    const char *comma = "";
+    printf(
+        "{\"tier\": \"%s\", \"threads\": %d, \"prompt\": %zu, \"tokens\": %zu, \"n_vocab\": %zu, "
+        "\"decode_weight_bytes\": %llu, \"samplings\": {",
+        vb_model_kernels(b->model)->name, b->n_threads, b->n_prompt, b->n_tokens,
+        vb_model_get_config(b->model)->n_vocab,
+        (unsigned long long)vb_model_decode_bytes(b->model));
     for (int i = 0; i < SETTINGS; i++) {
         const times *t = &b->best[i];
-        const double beside = t->step + t->receipt / (double)b->n_tokens;
-        if (b->json) {
+        if (is_wanted(b, i)) {
             printf(
                 "%s\"%s\": {\"model_seconds_per_token\": %.9f, \"step_seconds_per_token\": %.9f, "
-                "\"leaf_seconds\": %.9f, \"receipt_seconds\": %.9f}",
-                i ? ", " : "", setting_names[i], t->model, t->step, t->leaf, t->receipt);
-        } else {
+                "\"leaf_seconds\": %.9f, \"receipt_seconds\": %.9f",
+                comma, setting_names[i], t->model, t->step, t->leaf, t->receipt);
+            if (b->verify) {
+                printf(", \"verify_seconds\": %.9f", t->verify);
+            }
+            printf("}");
+            comma = ", ";
+        }
+    }
+    printf("}}\n");
+}
+
+static void print_text(const bench *b) {
+    const double n = (double)b->n_tokens;
+    for (int i = 0; i < SETTINGS; i++) {
+        const times *t = &b->best[i];
+        if (is_wanted(b, i)) {
             printf("%-10s model %10.1f us a token, draw, text and trace %8.1f us (the leaf %.1f), "
                    "receipt %.1f us an answer: %.2f %% of the model\n",
                    setting_names[i], 1e6 * t->model, 1e6 * t->step, 1e6 * t->leaf, 1e6 * t->receipt,
-                   100 * beside / t->model);
+                   100 * (t->step + t->receipt / n) / t->model);
         }
-    }
-    if (b->json) {
-        printf("}}\n");
+        if (is_wanted(b, i) && b->verify) {
+            printf("verified at %.1f tokens/s, %.2f x the generation\n", n / t->verify,
+                   n * (t->model + t->step) / t->verify);
+        }
     }
 }
 
@@ -249,13 +298,13 @@ static vb_err measure(bench *b, vb_error *e) {
         b->prompt[i] = (uint32_t)(i * 2654435761u % n_vocab);
     }
     for (int i = 0; i < SETTINGS; i++) {
-        b->best[i] = (times){HUGE_VAL, HUGE_VAL, HUGE_VAL, HUGE_VAL};
+        b->best[i] = (times){HUGE_VAL, HUGE_VAL, HUGE_VAL, HUGE_VAL, HUGE_VAL};
     }
     for (size_t i = 0; i < b->n_runs * SETTINGS && !err; i++) {
-        err = answer(b, (setting)(i % SETTINGS), e);
+        err = is_wanted(b, (int)(i % SETTINGS)) ? answer(b, (setting)(i % SETTINGS), e) : VB_OK;
     }
     if (!err) {
-        print_times(b);
+        (b->json ? print_json : print_text)(b);
     }
     return err;
 }
@@ -274,6 +323,7 @@ static vb_err run(bench *b, const char *path, const char *tier, vb_error *e) {
         !(err = vb_model_load(g, &options, &m, e)) && !(err = vb_ed25519_generate(&b->key, e)) &&
         !(err = vb_session_open(m, ctx, &b->session, e)) &&
         !(err = vb_workspace_open(m, b->n_prompt, ctx, b->n_threads, &b->workspace, e))) {
+        b->gguf = g;
         b->model = m;
         b->tokenizer = t;
         err = measure(b, e);
@@ -312,6 +362,8 @@ int main(int argc, char **argv) {
             ok = parse_count(argv[++i], 2, COUNT_MAX, &b.n_tokens);
         } else if (strcmp(argv[i], "--runs") == 0 && more) {
             ok = parse_count(argv[++i], 1, RUNS_MAX, &b.n_runs);
+        } else if (strcmp(argv[i], "--verify") == 0) {
+            b.verify = true;
         } else if (strcmp(argv[i], "--json") == 0) {
             b.json = true;
         } else {
@@ -321,7 +373,7 @@ int main(int argc, char **argv) {
     }
     if (!ok || !path) {
         fprintf(stderr, "usage: bench_answer [--threads N] [--tier NAME] [--prompt N] [--tokens N] "
-                        "[--runs N] [--json] FILE\n");
+                        "[--runs N] [--verify] [--json] FILE\n");
         return 2;
     }
     vb_error e = {VB_OK, ""};

@@ -9,7 +9,7 @@
 
 enum {
     READ_BYTES = 256 << 20, /* far more than the caches */
-    PEAK_REPEATS = 15,
+    PEAK_REPEATS = 10,
     PEAK_CALLS = 16 /* of a peak's unit of work in one repetition: some 10 ms */
 };
 

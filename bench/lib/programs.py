@@ -38,7 +38,8 @@ class Programs:
             raise
         if p.returncode:
             words = (err.strip() or out.strip() or f"exit status {p.returncode}").splitlines()
-            raise ProgramError(f"{os.path.basename(args[0])}: {words[-1]}")
+            name = os.path.basename(args[0])
+            raise ProgramError(f"{name}: {words[-1].removeprefix(name + ': ')}")
         return out
 
     def run(self, name, *args):

@@ -213,6 +213,26 @@ class Answer(Step):
             yield self.row("answer", f"draw, trace, receipt: {words}", beside, "s", "decode", token, ANSWER, seen)
 
 
+class Verification(Step):
+    """A whole answer made and verified: draws and trace too, which the rows of Phases leave out."""
+    program = "bench_answer"
+    repeats = 1
+
+    def arguments(self):
+        self.tokens = 64 if self.small else 512
+        return ("--threads", self.threads, "--tier", self.tier, "--prompt", 16, "--tokens", self.tokens, "--runs", 1,
+                "--verify", "--json", None)
+
+    def cost(self):
+        return self.weight_cost(1, 1e9) + self.weight_cost(512) + self.macs_cost(600)
+
+    def rows(self, runs, seen):
+        t = runs[0]["samplings"]["top"]
+        made = self.tokens * (t["model_seconds_per_token"] + t["step_seconds_per_token"]) + t["receipt_seconds"]
+        yield self.row("verify", f"answer of {self.tokens} tokens verified", self.tokens / t["verify_seconds"], "tokens/s",
+                       "its generation", self.tokens / made, TARGETS.get(("generation", self.model.type)), seen)
+
+
 def missing_bytes(model, models):
     """Weights of the layers that a quick run leaves out."""
     whole = model._replace(layers=shapes.SHAPES[model.shape].layers)
@@ -250,6 +270,9 @@ def plan(groups, names, types, threads, quick, tiers):
                 add(Phases, of, model(name, kind), of, n)
                 of = [g for g in groups if g == "batch" and main and (not quick or name in middle)]
                 add(Batch, of, model(name, kind), of, n)
+            # Draws and trace do not shrink with the layers: few of them would not be the shape.
+            of = [g for g in groups if g == "verify" and main and verified and (not quick or name == "tiny")]
+            add(Verification, of, model(name, kind), of, most)
             of = [g for g in groups if g == "avx2" and "avx2" in tiers and (not quick or name in middle)]
             add(Phases, of, model(name, kind), of, min(threads), "avx2")
             big = name in some_of(names, ("qwen2.5-7b",))
