@@ -173,7 +173,7 @@ static int verify_one(invocation *o, const char *path) {
         status = print_report(v);
     } else if (kind == VB_RECORD_COMMITMENT || kind == VB_RECORD_ABORT) {
         vb_finding f;
-        vb_finding_of(v, bytes, n_bytes, false, &f);
+        (void)vb_finding_begin(v, bytes, n_bytes, false, v->r, v->rep, &f); /* no receipt */
         if (v->a.json) {
             vb_finding_print_json(&f, path);
         } else {

@@ -57,17 +57,16 @@ static void of_report(const vb_report *rep, vb_finding *f) {
     conclude(f, vb_report_reason(rep), detail);
 }
 
-static void of_receipt(vb_verification *v, const void *bytes, size_t n_bytes, bool one_of_many,
-                       vb_finding *f) {
-    vb_verification_receipt(v, bytes, n_bytes, one_of_many);
-    if (v->rep->checks[VB_CHECK_FORMAT].status == VB_CHECK_PASS) {
-        describe(v->r, f);
+void vb_finding_end(const vb_receipt *r, vb_report *rep, vb_finding *f) {
+    vb_report_finish(rep);
+    if (rep->checks[VB_CHECK_FORMAT].status == VB_CHECK_PASS) {
+        describe(r, f);
         /* Whose key it is, or whose it should be, is another question than who signed. */
-        memcpy(f->record_hash, v->rep->verification_hash, sizeof f->record_hash);
-        f->signed_by_key = v->rep->checks[VB_CHECK_SIGNATURE].status == VB_CHECK_PASS &&
-                           vb_commitment_check(v->r, NULL) == VB_OK;
+        memcpy(f->record_hash, rep->verification_hash, sizeof f->record_hash);
+        f->signed_by_key = rep->checks[VB_CHECK_SIGNATURE].status == VB_CHECK_PASS &&
+                           vb_commitment_check(r, NULL) == VB_OK;
     }
-    of_report(v->rep, f);
+    of_report(rep, f);
 }
 
 static bool is_of_prompt(const vb_receipt_request *q, const vb_receipt_prompt *p) {
@@ -158,14 +157,7 @@ static void of_abort(const vb_verification *v, const void *bytes, size_t n_bytes
     hold_against(&v->expect, &a->r, f);
 }
 
-void vb_finding_of(vb_verification *v, const void *bytes, size_t n_bytes, bool one_of_many,
-                   vb_finding *f) {
-    memset(f, 0, sizeof *f);
-    f->kind = vb_record_kind_of(bytes, n_bytes);
-    if (f->kind != VB_RECORD_COMMITMENT && f->kind != VB_RECORD_ABORT) {
-        of_receipt(v, bytes, n_bytes, one_of_many, f);
-        return;
-    }
+static void of_other(const vb_verification *v, const void *bytes, size_t n_bytes, vb_finding *f) {
     vb_abort *a = calloc(1, sizeof *a);
     if (!a) {
         conclude(f, VB_REASON_UNFINISHED, "no memory for a record");
@@ -179,6 +171,21 @@ void vb_finding_of(vb_verification *v, const void *bytes, size_t n_bytes, bool o
     }
     vb_abort_free(a);
     free(a);
+}
+
+bool vb_finding_begin(vb_verification *v, const void *bytes, size_t n_bytes, bool one_of_many,
+                      vb_receipt *r, vb_report *rep, vb_finding *f) {
+    memset(f, 0, sizeof *f);
+    f->kind = vb_record_kind_of(bytes, n_bytes);
+    if (f->kind == VB_RECORD_COMMITMENT || f->kind == VB_RECORD_ABORT) {
+        of_other(v, bytes, n_bytes, f);
+        return false;
+    }
+    if (vb_verification_check(v, bytes, n_bytes, one_of_many, r, rep)) {
+        return true;
+    }
+    vb_finding_end(r, rep, f);
+    return false;
 }
 
 int vb_finding_exit(const vb_finding *f) {

@@ -21,10 +21,14 @@ typedef struct vb_finding {
     uint64_t aborted_at_ms;
 } vb_finding;
 
-/* A receipt's full report is v->rep afterwards; another record leaves v->rep alone. one_of_many as
- * for vb_verification_receipt. */
-void vb_finding_of(vb_verification *v, const void *bytes, size_t n_bytes, bool one_of_many,
-                   vb_finding *f);
+/* True: a receipt (in r, empty before) whose replay is due (vb_verification_replay), and then
+ * vb_finding_end; false: f is whole. Another record than a receipt leaves r and rep alone.
+ * one_of_many as for vb_verification_receipt. */
+bool vb_finding_begin(vb_verification *v, const void *bytes, size_t n_bytes, bool one_of_many,
+                      vb_receipt *r, vb_report *rep, vb_finding *f);
+
+/* Finishes the report. */
+void vb_finding_end(const vb_receipt *r, vb_report *rep, vb_finding *f);
 
 /* A file that could not be read. */
 void vb_finding_unreadable(vb_reason reason, const char *why, vb_finding *f);

@@ -127,76 +127,96 @@ static vb_reason reason_of_model(vb_err err) {
     return ours ? VB_REASON_UNFINISHED : VB_REASON_MISSING_MODEL;
 }
 
-static void report_other_model(vb_verification *v, vb_check_id id) {
+static void report_other_model(const vb_receipt *r, vb_report *rep, vb_check_id id) {
     char hex[VB_SHA256_HEX_BYTES];
-    vb_hex_encode(v->r->request.model_sha256, VB_SHA256_BYTES, hex);
-    vb_report_unknown(v->rep, id, VB_REASON_MISSING_MODEL, "another model made it, %s", hex);
+    vb_hex_encode(r->request.model_sha256, VB_SHA256_BYTES, hex);
+    vb_report_unknown(rep, id, VB_REASON_MISSING_MODEL, "another model made it, %s", hex);
 }
 
 /* A model that can not be used leaves the verdict UNVERIFIABLE. */
-static bool have_model(vb_verification *v, bool one_of_many) {
+static bool have_model(vb_verification *v, bool one_of_many, const vb_receipt *r, vb_report *rep) {
     if (!v->a.model_path) {
-        vb_report_unknown(v->rep, VB_CHECK_MODEL_DIGEST, VB_REASON_MISSING_MODEL,
+        vb_report_unknown(rep, VB_CHECK_MODEL_DIGEST, VB_REASON_MISSING_MODEL,
                           "no model file was given (-m FILE)");
         return false;
     }
     vb_err err = load_model(v);
     if (err) {
-        vb_report_unknown(v->rep, VB_CHECK_MODEL_DIGEST, reason_of_model(err), "%s",
+        vb_report_unknown(rep, VB_CHECK_MODEL_DIGEST, reason_of_model(err), "%s",
                           v->model_error.msg);
         return false;
     }
     if (one_of_many &&
-        memcmp(v->model_sha256, v->r->request.model_sha256, sizeof v->model_sha256) != 0) {
-        report_other_model(v, VB_CHECK_MODEL_DIGEST);
+        memcmp(v->model_sha256, r->request.model_sha256, sizeof v->model_sha256) != 0) {
+        report_other_model(r, rep, VB_CHECK_MODEL_DIGEST);
         return false;
     }
     return true;
 }
 
 /* Of many receipts all share one index of the vocabulary. */
-static vb_err index_vocabulary(vb_verification *v, vb_error *e) {
-    return !v->r->request.constraint.p || v->vocabulary
+static vb_err index_vocabulary(vb_verification *v, const vb_receipt *r, vb_error *e) {
+    return !r->request.constraint.p || v->vocabulary
                ? VB_OK
                : vb_vocabulary_open(v->a.tokenizer, &v->vocabulary, e);
 }
 
-static void replay(vb_verification *v) {
-    uint8_t seed[VB_POSITIONS_SEED_BYTES];
+bool vb_verification_check(vb_verification *v, const void *bytes, size_t n_bytes, bool one_of_many,
+                           vb_receipt *r, vb_report *rep) {
     vb_error e = {VB_OK, ""};
-    if (vb_random_bytes(seed, sizeof seed, &e) || index_vocabulary(v, &e)) {
-        vb_report_unknown(v->rep, VB_CHECK_TOKENS, VB_REASON_UNFINISHED, "%s", e.msg);
+    vb_report_begin(rep, v->level);
+    if (!vb_check_receipt(bytes, n_bytes, &v->expect, r, rep) || v->level == VB_LEVEL_RECEIPT ||
+        vb_report_refuted(rep) || !have_model(v, one_of_many, r, rep)) {
+        return false; /* a refuted receipt needs no replay */
+    }
+    if (index_vocabulary(v, r, &e)) {
+        vb_report_unknown(rep, VB_CHECK_TOKENS, VB_REASON_UNFINISHED, "%s", e.msg);
+        return false;
+    }
+    return true;
+}
+
+void vb_verification_replay(vb_verification *v, const vb_verification_pair *pairs, size_t n) {
+    uint8_t seeds[VB_REPLAY_SHARED_MAX][VB_POSITIONS_SEED_BYTES];
+    vb_replay_item items[VB_REPLAY_SHARED_MAX];
+    vb_error e = {VB_OK, ""};
+    VB_ASSERT(n <= VB_REPLAY_SHARED_MAX);
+    const vb_err err = vb_random_bytes(seeds, n * sizeof seeds[0], &e);
+    for (size_t i = 0; i < n; i++) {
+        items[i] = (vb_replay_item){pairs[i].r, pairs[i].rep, v->expect.prompt, seeds[i]};
+        if (err) {
+            vb_report_unknown(pairs[i].rep, VB_CHECK_TOKENS, VB_REASON_UNFINISHED, "%s", e.msg);
+        }
+    }
+    if (err) {
         return;
     }
     vb_progress bar;
-    vb_progress_begin(&bar, "replaying", "tokens", v->a.quiet);
+    vb_progress_begin(&bar, "replaying", "tokens", v->a.quiet || v->on_progress);
     const vb_replay_options o = {
         .gguf = v->a.gguf,
         .tokenizer = v->a.tokenizer,
         .model = v->a.model,
         .vocabulary = v->vocabulary,
         .model_sha256 = v->model_sha256,
-        .prompt = v->expect.prompt,
         .batch_tokens = vb_app_batch(&v->a),
         .n_threads = vb_app_threads(&v->a),
         .n_samples = v->n_samples,
-        .sample_seed = seed,
         .on_progress = v->on_progress ? v->on_progress : vb_progress_update,
         .user = v->on_progress ? v->progress_user : &bar,
         .on_position = v->on_position,
         .position_user = v->position_user,
     };
-    vb_replay(&o, v->r, v->rep);
+    vb_replay_together(&o, items, n);
     vb_progress_end(&bar);
 }
 
 void vb_verification_receipt(vb_verification *v, const void *bytes, size_t n_bytes,
                              bool one_of_many) {
+    const vb_verification_pair pair = {v->r, v->rep};
     vb_receipt_free(v->r);
-    vb_report_begin(v->rep, v->level);
-    if (vb_check_receipt(bytes, n_bytes, &v->expect, v->r, v->rep) &&
-        v->level != VB_LEVEL_RECEIPT && !vb_report_refuted(v->rep) && have_model(v, one_of_many)) {
-        replay(v); /* a refuted receipt needs none */
+    if (vb_verification_check(v, bytes, n_bytes, one_of_many, v->r, v->rep)) {
+        vb_verification_replay(v, &pair, 1);
     }
     vb_report_finish(v->rep);
 }
@@ -222,8 +242,8 @@ const vb_vocabulary *vb_verification_vocabulary(vb_verification *v) {
     if (err) {
         vb_report_unknown(v->rep, VB_CHECK_OPENING_DRAW, reason_of_model(err), "%s", e.msg);
     } else if (memcmp(v->model_sha256, v->r->request.model_sha256, sizeof v->model_sha256) != 0) {
-        report_other_model(v, VB_CHECK_OPENING_DRAW);
-    } else if (index_vocabulary(v, &e)) {
+        report_other_model(v->r, v->rep, VB_CHECK_OPENING_DRAW);
+    } else if (index_vocabulary(v, v->r, &e)) {
         vb_report_unknown(v->rep, VB_CHECK_OPENING_DRAW, VB_REASON_UNFINISHED, "%s", e.msg);
     }
     return v->vocabulary;

@@ -57,6 +57,19 @@ void vb_verification_end(vb_verification *v);
 void vb_verification_receipt(vb_verification *v, const void *bytes, size_t n_bytes,
                              bool one_of_many);
 
+/* A receipt and its report, which v does not own. */
+typedef struct vb_verification_pair {
+    vb_receipt *r;
+    vb_report *rep;
+} vb_verification_pair;
+
+/* The same in two steps, for receipts that are to be replayed together. False: rep has all that
+ * there is to say, and r (empty before) what the bytes hold; true: a replay is due, of up to
+ * VB_REPLAY_SHARED_MAX of them in one call. Either way rep is still to be finished. */
+bool vb_verification_check(vb_verification *v, const void *bytes, size_t n_bytes, bool one_of_many,
+                           vb_receipt *r, vb_report *rep);
+void vb_verification_replay(vb_verification *v, const vb_verification_pair *pairs, size_t n);
+
 /* The vocabulary of the model that v->r names, for an opening; the weights are not loaded. NULL,
  * and check opening-draw says why, when it is not at hand. */
 const vb_vocabulary *vb_verification_vocabulary(vb_verification *v);

@@ -11,6 +11,8 @@
 #include "cli/show.h"
 #include "verify/audit.h"
 
+enum { WAITING_BYTES_MAX = 32 << 20 }; /* of receipts that wait: one more may come */
+
 static const size_t none = SIZE_MAX;
 
 /* A commitment record; after hold_sort, the one of its key and number. */
@@ -22,6 +24,16 @@ typedef struct held {
     bool settled; /* a receipt or an abort has the number */
 } held;
 
+/* A file that was read, whose line is to come. */
+typedef struct entry {
+    size_t file;
+    bool ignored; /* of a kind that is not looked at */
+    bool due;     /* a receipt that is to be replayed: r and rep are in use */
+    vb_finding f;
+    vb_receipt r;
+    vb_report rep;
+} entry;
+
 typedef struct batch {
     vb_verification *v;
     const vb_record_files *files;
@@ -30,8 +42,11 @@ typedef struct batch {
     size_t n_held, held_capacity;
     bool held_sorted;
     vb_progress bar;
-    size_t i;     /* the file at hand; at last, how many were read */
+    size_t i;     /* the file at hand; at last, how many have their line */
     bool stopped; /* by Ctrl-C, before the end */
+    /* files that were read and wait for a replay that they share, or for their turn behind one */
+    entry *waiting[VB_REPLAY_SHARED_MAX];
+    size_t n_waiting, n_due, due_bytes;
     uint64_t n_verified, n_refuted, n_unverifiable, n_ignored;
     uint64_t n_missing, n_conflicts, n_unsettled;
     /* while the audit is printed */
@@ -41,8 +56,9 @@ typedef struct batch {
 
 static bool on_progress(void *user, uint64_t done, uint64_t total) {
     batch *b = user;
-    (void)done, (void)total; /* of one receipt: the line counts files */
-    return vb_progress_update(&b->bar, b->i, b->files->n);
+    const double share = total ? (double)done / (double)total : 0; /* of what waits */
+    return vb_progress_update(&b->bar, b->i + (uint64_t)(share * (double)b->n_waiting),
+                              b->files->n);
 }
 
 /* Commitments, all of them read before any other record (vb_record_files_sort). */
@@ -154,41 +170,103 @@ static void ignore(batch *b, vb_record_kind kind, const char *path) {
     }
 }
 
-static vb_err verify_file(batch *b, vb_error *e) {
-    char path[VB_PATH_BYTES_MAX], *bytes = NULL;
+/* Reads file i and checks what can be checked without a replay. VB_ECANCELLED: Ctrl-C. */
+static vb_err read_file(batch *b, size_t i, entry *x, vb_error *e) {
+    char *bytes = NULL;
     size_t n_bytes = 0;
-    vb_finding f;
-    vb_error why = {VB_OK, ""};
-    vb_err err = vb_record_files_path(b->files, b->i, path, &why);
-    if (err) {
-        snprintf(path, sizeof path, "(a path that is too long)");
-    } else {
-        err = vb_record_files_read(b->files, b->i, &bytes, &n_bytes, &why);
+    char path[VB_PATH_BYTES_MAX];
+    vb_err err = vb_record_files_path(b->files, i, path, e);
+    if (!err) {
+        err = vb_record_files_read(b->files, i, &bytes, &n_bytes, e);
     }
     if (err == VB_ECANCELLED) {
-        b->stopped = true;
-        return VB_OK;
+        return err;
     }
+    x->file = i;
     if (err) {
         vb_finding_unreadable(err == VB_ENOMEM ? VB_REASON_UNFINISHED : VB_REASON_UNREADABLE,
-                              why.msg, &f);
+                              e->msg, &x->f);
     } else if (is_beside(vb_record_kind_of(bytes, n_bytes))) {
-        ignore(b, vb_record_kind_of(bytes, n_bytes), path);
-        free(bytes);
-        return VB_OK;
+        x->ignored = true;
+        x->f.kind = vb_record_kind_of(bytes, n_bytes);
     } else {
-        vb_finding_of(b->v, bytes, n_bytes, true, &f);
+        x->due = vb_finding_begin(b->v, bytes, n_bytes, true, &x->r, &x->rep, &x->f);
+        b->due_bytes += x->due ? n_bytes : 0;
     }
     free(bytes);
-    if (f.reason == VB_REASON_UNFINISHED && vb_interrupted()) {
+    return VB_OK;
+}
+
+static vb_err conclude(batch *b, entry *x, vb_error *e) {
+    char path[VB_PATH_BYTES_MAX];
+    if (vb_record_files_path(b->files, x->file, path, NULL)) {
+        snprintf(path, sizeof path, "(a path that is too long)");
+    }
+    if (x->ignored) {
+        ignore(b, x->f.kind, path);
+        return VB_OK;
+    }
+    if (x->due) {
+        vb_finding_end(&x->r, &x->rep, &x->f);
+    }
+    if (x->f.reason == VB_REASON_UNFINISHED && vb_interrupted()) {
         b->stopped = true; /* which is no verdict about the file */
         return VB_OK;
     }
-    b->n_verified += f.verdict == VB_VERDICT_VERIFIED;
-    b->n_refuted += f.verdict == VB_VERDICT_REFUTED;
-    b->n_unverifiable += f.verdict == VB_VERDICT_UNVERIFIABLE;
-    print_finding(b, &f, path);
-    return keep_account(b, &f, e);
+    b->n_verified += x->f.verdict == VB_VERDICT_VERIFIED;
+    b->n_refuted += x->f.verdict == VB_VERDICT_REFUTED;
+    b->n_unverifiable += x->f.verdict == VB_VERDICT_UNVERIFIABLE;
+    print_finding(b, &x->f, path);
+    return keep_account(b, &x->f, e);
+}
+
+static void drop_waiting(batch *b) {
+    for (size_t i = 0; i < b->n_waiting; i++) {
+        vb_receipt_free(&b->waiting[i]->r);
+        free(b->waiting[i]);
+    }
+    b->n_waiting = b->n_due = b->due_bytes = 0;
+}
+
+/* Replays what is due, and gives each file that waits its line, in order. */
+static vb_err conclude_waiting(batch *b, vb_error *e) {
+    vb_verification_pair due[VB_REPLAY_SHARED_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < b->n_waiting; i++) {
+        if (b->waiting[i]->due) {
+            due[n++] = (vb_verification_pair){&b->waiting[i]->r, &b->waiting[i]->rep};
+        }
+    }
+    if (n) {
+        vb_verification_replay(b->v, due, n);
+    }
+    vb_err err = VB_OK;
+    for (size_t i = 0; i < b->n_waiting && !err && !b->stopped; i++) {
+        err = conclude(b, b->waiting[i], e);
+        b->i += !b->stopped;
+    }
+    drop_waiting(b);
+    return err;
+}
+
+/* One more file. Without a receipt before it that waits for others its line comes at once. */
+static vb_err verify_file(batch *b, size_t i, vb_error *e) {
+    entry *x = calloc(1, sizeof *x);
+    if (!x) {
+        return vb_fail(e, VB_ENOMEM, "no memory for a record");
+    }
+    vb_receipt_init(&x->r);
+    vb_error why = {VB_OK, ""};
+    const vb_err err = read_file(b, i, x, &why);
+    b->waiting[b->n_waiting++] = x;
+    if (err) {
+        b->stopped = true;
+        drop_waiting(b);
+        return VB_OK;
+    }
+    b->n_due += x->due;
+    const bool full = b->n_waiting == VB_REPLAY_SHARED_MAX || b->due_bytes > WAITING_BYTES_MAX;
+    return b->n_due == 0 || full ? conclude_waiting(b, e) : VB_OK;
 }
 
 /* What the records say together. */
@@ -392,15 +470,14 @@ int vb_verify_batch(vb_verification *v, vb_record_files *files) {
     v->on_progress = on_progress;
     v->progress_user = &b;
     vb_progress_begin(&b.bar, "verifying", "files", v->a.quiet);
-    for (; !err && b.i < files->n; b.i++) {
-        if (!vb_progress_update(&b.bar, b.i, files->n)) {
-            break;
-        }
-        err = verify_file(&b, &e);
-        if (b.stopped) {
-            break;
-        }
+    for (size_t i = 0; !err && !b.stopped && i < files->n; i++) {
+        b.stopped = !vb_progress_update(&b.bar, b.i, files->n);
+        err = b.stopped ? VB_OK : verify_file(&b, i, &e);
     }
+    if (!err && !b.stopped) {
+        err = conclude_waiting(&b, &e);
+    }
+    drop_waiting(&b);
     b.stopped = b.i < files->n;
     vb_progress_end(&b.bar);
     if (!err) {

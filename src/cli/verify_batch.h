@@ -1,6 +1,7 @@
 /*
  * `verbatim verify` of many records: a line each, then what all of them together say about their
- * servers' sequence numbers (spec/receipt.md section 5.2). One record is in memory at a time.
+ * servers' sequence numbers (spec/receipt.md section 5.2). Receipts are replayed together, up to
+ * VB_REPLAY_SHARED_MAX of them; no more records are in memory at a time.
  */
 #ifndef VB_CLI_VERIFY_BATCH_H
 #define VB_CLI_VERIFY_BATCH_H
