@@ -5,7 +5,8 @@
  * gives 128 * 127 * 2 = 32512; raw 6-bit weights give 63 * 127 * 2 = 16002 a pair, 5-bit 7874,
  * 4-bit 3810, and `run` pairs are added in int16 before they widen.
  *
- * Few tokens: weights are taken apart in registers as they stream from memory. Many: 256
+ * Few tokens: weights are taken apart in registers as they stream from memory, both halves of a
+ * block before the next, so that each line is read once, in order. Many: 256
  * inputs of 16 rows are taken apart once into a buffer that all tokens share, and the
  * accumulators rest in y between chunks, unchanged.
  */
@@ -15,7 +16,14 @@
 #include "kernels/x86/layout.h"
 #include "kernels/x86/tokens.h"
 
-enum { TOKENS = 4, CHUNK_BLOCKS = 8, ROWS = VB_ROW_TILE, HALF_ROWS = 8, LINE = 64 };
+enum {
+    TOKENS = 4, /* in registers */
+    CHUNK_BLOCKS = 8,
+    ROWS = VB_ROW_TILE,
+    HALF_ROWS = 8,
+    LINE = 64,
+    AHEAD_BYTES = 8192 /* from the weights in use to those asked for, as one token streams */
+};
 
 /* Where a block's weights are read from: a packed format, or the buffer of the same format. */
 typedef struct source {
@@ -229,32 +237,67 @@ VB_INLINE __m256i first_lanes(size_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane);
 }
 
-/* 8 rows of a tile (half 0 or 1) and n_tokens tokens over all of the row's blocks. */
-VB_INLINE void stream_half(source f, int n_tokens, const uint8_t *tile, int half, const tokens *x,
-                           float *y, size_t y_stride, __m256i rows) {
-    __m256 acc[TOKENS];
+/* A tile for a part of the tokens, and what to ask for meanwhile: `lines` of the tile that comes
+ * next with each block. One token is bound by reading: that would stand in the way of what is read
+ * now, and the processor's own fetching only gets a hint a block. */
+VB_INLINE void stream_tile(source f, int n_tokens, const uint8_t *tile, const tokens *x,
+                           uintptr_t next, size_t lines, float *y, size_t y_stride, size_t n_rows) {
+    __m256 acc[2][TOKENS];
     size_t group_blocks = vb_x86_group_blocks(f.type);
-    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-        acc[t] = _mm256_setzero_ps();
+    VB_UNROLL for (int i = 0; i < 2 * n_tokens; i++) {
+        acc[i % 2][i / 2] = _mm256_setzero_ps();
     }
-    /* Each half asks for one half of the tile that comes next. Q8_0, whose weights need no taking
-     * apart, keeps the memory busy without. */
-    uintptr_t next = (uintptr_t)tile + vb_x86_tile_bytes(f.type, x->cols) * (size_t)(2 + half) / 2;
     for (size_t b = 0; b < x->blocks; b += group_blocks) {
         size_t left = x->blocks - b < group_blocks ? x->blocks - b : group_blocks;
-        for (size_t at = 0; f.type != VB_Q8_0 && at < vb_x86_group_bytes(f.type) / 2; at += LINE) {
-            _mm_prefetch((const char *)(next + at), _MM_HINT_T1);
-        }
-        next += vb_x86_group_bytes(f.type) / 2;
         for (size_t n = 0; n < left / (size_t)parts(f); n++) {
             VB_UNROLL for (int c = 0; c < parts(f); c++) {
-                block(f, n_tokens, tile, n, c, half, x, b + n * (size_t)parts(f) + (size_t)c, acc);
+                const size_t i = n * (size_t)parts(f) + (size_t)c;
+                if (n_tokens == 1) {
+                    const uintptr_t ahead = (uintptr_t)tile + AHEAD_BYTES;
+                    _mm_prefetch((const char *)(ahead + vb_x86_block_at(f.type, i)), _MM_HINT_T1);
+                }
+                for (const uintptr_t end = next + lines * LINE; next < end; next += LINE) {
+                    _mm_prefetch((const char *)next, _MM_HINT_T1);
+                }
+                block(f, n_tokens, tile, n, c, 0, x, b + i, acc[0]);
+                block(f, n_tokens, tile, n, c, 1, x, b + i, acc[1]);
             }
         }
         tile += vb_x86_group_bytes(f.type);
     }
-    VB_UNROLL for (int t = 0; t < n_tokens; t++) {
-        _mm256_maskstore_ps(y + t * y_stride, rows, acc[t]);
+    VB_UNROLL for (int i = 0; i < 2 * n_tokens; i++) {
+        const size_t before = HALF_ROWS * (size_t)(i % 2);
+        if (n_rows > before) {
+            _mm256_maskstore_ps(y + (size_t)(i / 2) * y_stride + before,
+                                first_lanes(n_rows - before), acc[i % 2][i / 2]);
+        }
+    }
+}
+
+/* Up to so many tokens, weights are taken apart in registers, by each part of TOKENS anew. Those of
+ * Q8_0 are ready as they lie. */
+VB_INLINE size_t stream_tokens_max(vb_wtype type) {
+    return type == VB_Q8_0 ? 16 : 8;
+}
+
+/* One token to stream_tokens_max(), in equal parts, over one tile. */
+VB_INLINE void stream_tokens(source f, const uint8_t *tile, const vb_act *a, float *y,
+                             size_t y_stride, size_t n_rows) {
+    const size_t n_parts = (a->rows + TOKENS - 1) / TOKENS;
+    /* A block is as many lines as its weights have bits, and not quite one for its scales. */
+    const size_t lines = a->rows == 1 ? 0 : ((size_t)vb_x86_bits(f.type) + n_parts) / n_parts;
+    uintptr_t next = (uintptr_t)tile + vb_x86_tile_bytes(f.type, a->cols);
+    for (size_t i = 0; i < n_parts; i++) {
+        const size_t t = a->rows * i / n_parts, end = a->rows * (i + 1) / n_parts;
+        const tokens x = tokens_at(a, t, 0);
+        float *to = y + t * y_stride;
+        switch (end - t) {
+        case 1: stream_tile(f, 1, tile, &x, next, lines, to, y_stride, n_rows); break;
+        case 2: stream_tile(f, 2, tile, &x, next, lines, to, y_stride, n_rows); break;
+        case 3: stream_tile(f, 3, tile, &x, next, lines, to, y_stride, n_rows); break;
+        default: stream_tile(f, TOKENS, tile, &x, next, lines, to, y_stride, n_rows);
+        }
+        next += x.blocks * lines * LINE;
     }
 }
 
@@ -338,7 +381,7 @@ VB_INLINE void matmul(vb_wtype type, const vb_matrix *m, size_t row_begin, size_
     tile += row_begin / ROWS * tile_bytes;
     for (size_t r = row_begin; r < row_end; r += ROWS, tile += tile_bytes) {
         size_t n_rows = row_end - r < ROWS ? row_end - r : ROWS;
-        if (a->rows > 2) {
+        if (a->rows > stream_tokens_max(type)) {
             buffer w;
             for (size_t b = 0; b < blocks; b += CHUNK_BLOCKS) {
                 size_t n = blocks - b < CHUNK_BLOCKS ? blocks - b : CHUNK_BLOCKS;
@@ -348,16 +391,7 @@ VB_INLINE void matmul(vb_wtype type, const vb_matrix *m, size_t row_begin, size_
             }
             continue;
         }
-        tokens x = tokens_at(a, 0, 0);
-        for (int half = 0; half < 2 && n_rows > (size_t)(HALF_ROWS * half); half++) {
-            __m256i rows = first_lanes(n_rows - (size_t)(HALF_ROWS * half));
-            float *to = y + r + HALF_ROWS * half;
-            if (a->rows == 2) {
-                stream_half(f, 2, tile, half, &x, to, y_stride, rows);
-            } else if (a->rows == 1) {
-                stream_half(f, 1, tile, half, &x, to, y_stride, rows);
-            }
-        }
+        stream_tokens(f, tile, a, y + r, y_stride, n_rows);
     }
 }
 
