@@ -12,7 +12,8 @@ enum {
     VB_EXIT_LIMIT = 4, /* memory or a named limit */
     VB_EXIT_REFUTED = 10,
     VB_EXIT_UNVERIFIABLE = 11,
-    VB_EXIT_CANCELLED = 130 /* Ctrl-C */
+    VB_EXIT_ROLLED_BACK = 12, /* a log shows less than it has shown before (verbatim log follow) */
+    VB_EXIT_CANCELLED = 130   /* Ctrl-C */
 };
 
 static inline int vb_exit_of(vb_err err) {
