@@ -6,7 +6,7 @@ from collections import namedtuple
 Shape = namedtuple("Shape", "n_embd layers heads kv_heads head_dim n_ff n_vocab tied quick_layers")
 
 SHAPES = {
-    "qwen2.5-0.5b": Shape(896, 24, 14, 2, 64, 4864, 151936, True, 24),
+    "qwen2.5-0.5b": Shape(896, 24, 14, 2, 64, 4864, 151936, True, 12),
     "qwen2.5-1.5b": Shape(1536, 28, 12, 2, 128, 8960, 151936, True, 6),
     "qwen2.5-7b": Shape(3584, 28, 28, 4, 128, 18944, 152064, False, 2),
     "tiny": Shape(256, 4, 4, 2, 64, 512, 4096, True, 2),  # of the tests

@@ -6,7 +6,7 @@ from collections import namedtuple
 from . import shapes
 from .record import met
 
-Seen = namedtuple("Seen", "before after tier")  # ceilings by name, twice, and the tier that ran
+Seen = namedtuple("Seen", "ceilings tier")  # ceilings by name, before each run and behind the last; the tier that ran
 
 TARGETS = {  # the ratio that is aimed at, by what and format
     ("decode", "Q8_0"): {"at_least": 0.9}, ("decode", "Q4_K_M"): {"at_least": 0.9},
@@ -62,8 +62,8 @@ class Step:
         """ceiling and value: what the figure is compared with, one of the machine's ceilings or another
         figure of the same run. Reading memory is what others disturb first: where the ceiling is
         none of the machine's own, it tells whether the machine was quiet."""
-        machine = ceiling in seen.before
-        before, after = (c[ceiling if machine else "read"] for c in (seen.before, seen.after))
+        machine = ceiling in seen.ceilings[0]
+        before, after = (c[ceiling if machine else "read"] for c in (seen.ceilings[0], seen.ceilings[-1]))
         noisy = abs(before - after) > NOISY * max(before, after)
         ratio = figure / value
         return {"group": group, "what": what, "shape": self.model.shape, "layers": self.model.layers,
@@ -76,7 +76,7 @@ class Step:
 
 def best(seen, name):
     """A ceiling is as high as it was ever seen in the run: what disturbs only lowers it."""
-    return max((c[name] for c in (seen.before, seen.after) if name in c), default=None)
+    return max((c[name] for c in seen.ceilings if name in c), default=None)
 
 
 class Phases(Step):
@@ -229,8 +229,9 @@ class Verification(Step):
     def rows(self, runs, seen):
         t = runs[0]["samplings"]["top"]
         made = self.tokens * (t["model_seconds_per_token"] + t["step_seconds_per_token"]) + t["receipt_seconds"]
-        yield self.row("verify", f"answer of {self.tokens} tokens verified", self.tokens / t["verify_seconds"], "tokens/s",
-                       "its generation", self.tokens / made, TARGETS.get(("generation", self.model.type)), seen)
+        yield self.row("verify", f"answer of {self.tokens} tokens verified", self.tokens / t["verify_seconds"],
+                       "tokens/s", "its generation", self.tokens / made, TARGETS.get(("generation", self.model.type)),
+                       seen)
 
 
 def missing_bytes(model, models):
@@ -247,37 +248,31 @@ def some_of(names, preferred):
 def plan(groups, names, types, threads, quick, tiers):
     """The steps, model by model."""
     most = max(threads)
-    middle = some_of(names, ("qwen2.5-1.5b",))
+    middle, big = some_of(names, ("qwen2.5-1.5b",)), some_of(names, ("qwen2.5-7b",))
+    main_types = some_of(types, MAIN_TYPES)
     steps = []
 
-    def model(name, kind):
-        return shapes.Model(name, shapes.layers_of(name, quick), kind)
-
-    def add(step, of, *rest):
+    def add(step, wanted, name, kind, n, *tier):
+        of = [g for g in groups if wanted.get(g)]
         if of:
-            steps.append(step(*rest, quick=quick))
+            steps.append(step(shapes.Model(name, shapes.layers_of(name, quick), kind), of, n, *tier, quick=quick))
 
     for name in names:
         verified = name in some_of(names, ("qwen2.5-1.5b", "qwen2.5-7b"))
         for kind in types:
-            main = kind in MAIN_TYPES
+            main = kind in main_types
             if quick and not main and name not in middle:
                 continue
             for n in threads:
-                wanted = {"decode": True, "prefill": True, "verify": main and verified and n == most,
-                          "load": main and n == most}
-                of = [g for g in groups if wanted.get(g)]
-                add(Phases, of, model(name, kind), of, n)
-                of = [g for g in groups if g == "batch" and main and (not quick or name in middle)]
-                add(Batch, of, model(name, kind), of, n)
+                add(Phases, {"decode": True, "prefill": True, "verify": main and verified and n == most,
+                             "load": main and n == most}, name, kind, n)
+                few = quick and (name not in middle or kind != main_types[0])
+                add(Batch, {"batch": main and not few}, name, kind, n)
             # Draws and trace do not shrink with the layers: few of them would not be the shape.
-            of = [g for g in groups if g == "verify" and main and verified and (not quick or name == "tiny")]
-            add(Verification, of, model(name, kind), of, most)
-            of = [g for g in groups if g == "avx2" and "avx2" in tiers and (not quick or name in middle)]
-            add(Phases, of, model(name, kind), of, min(threads), "avx2")
-            big = name in some_of(names, ("qwen2.5-7b",))
-            of = [g for g in groups if g == "context" and big and kind == types[0]]
-            add(Context, of, model(name, kind), of, most)
-            of = [g for g in groups if g == "answer" and big and main]
-            add(Answer, of, model(name, kind), of, most)
+            whole = not quick or name == "tiny"
+            add(Verification, {"verify": main and verified and whole}, name, kind, most)
+            few = quick and (name not in middle or not main)
+            add(Phases, {"avx2": "avx2" in tiers and not few}, name, kind, min(threads), "avx2")
+            add(Context, {"context": name in big and kind == types[0]}, name, kind, most)
+            add(Answer, {"answer": name in big and main}, name, kind, most)
     return steps
