@@ -40,3 +40,7 @@ target_link_libraries(bench_answer PRIVATE vb_engine)
 # What a long context costs: ninja bench_context
 add_executable(bench_context ${CMAKE_SOURCE_DIR}/bench/context.c)
 target_link_libraries(bench_context PRIVATE vb_model)
+
+# Receipts verified together, against one after another: ninja bench_replay
+add_executable(bench_replay EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/replay.c)
+target_link_libraries(bench_replay PRIVATE vb_verify)
