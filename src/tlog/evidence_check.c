@@ -74,6 +74,9 @@ static vb_err check_fork(const vb_tlog_evidence *ev, vb_tlog_finding *out, vb_er
 /* Entries */
 
 static vb_err check_paths(const vb_tlog_evidence *ev, const vb_tlog_checkpoint *c, vb_error *e) {
+    if (ev->n_entries == 0) {
+        return vb_fail(e, VB_EMISMATCH, "it shows no entry");
+    }
     for (size_t i = 0; i < ev->n_entries; i++) {
         const vb_tlog_shown *s = &ev->entries[i];
         vb_tlog_hash leaf;
@@ -278,12 +281,13 @@ static vb_err check_commitment(const vb_tlog_evidence *ev, vb_tlog_finding *out,
         return not_guilty(err, "the entry", e);
     }
     err = vb_tlog_record_open(ev->record.data, ev->record.len, &record, e);
-    if (!err) {
-        err = check_record(vb_tlog_record_committed(record), &entry, &ev->key, e);
-        vb_tlog_record_close(record);
-    }
     if (err) {
         return not_guilty(err, "the record", e);
+    }
+    err = check_record(vb_tlog_record_committed(record), &entry, &ev->key, e);
+    vb_tlog_record_close(record);
+    if (err) { /* what is not VB_EMISMATCH here could not be checked */
+        return vb_fail_in(e, err, "the record");
     }
     out->sizes[0] = c.size;
     say(out,

@@ -49,7 +49,7 @@ static uint64_t number_of(const json_t *v) {
 }
 
 static vb_tlog_hash hash_of(const json_t *v) {
-    vb_tlog_hash h;
+    vb_tlog_hash h = {{0}};
     assert_true(json_is_string(v) && vb_hex_decode(json_string_value(v), h.bytes, 32));
     return h;
 }
@@ -78,7 +78,7 @@ static uint8_t *bytes_of(const json_t *c, const char *name, size_t *n) {
 }
 
 static vb_tlog_key key_of(const json_t *v) {
-    vb_tlog_key key;
+    vb_tlog_key key = {.id = 0};
     assert_true(json_is_string(v));
     assert_int_equal(vb_tlog_key_parse(json_string_value(v), &key, NULL), VB_OK);
     return key;
