@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -73,8 +74,9 @@ static uint64_t group_left(const char *dir) {
     return max > used ? max - used : 0;
 }
 
-/* The least that this process's control group (version 2) and those above it leave. */
-static uint64_t groups_left(void) {
+/* The least of what `of` finds in this process's control group (version 2) and in those above it.
+ */
+static uint64_t least_of_groups(uint64_t (*of)(const char *dir)) {
     char dir[CGROUP_PATH_BYTES] = "/sys/fs/cgroup", line[CGROUP_PATH_BYTES - 32];
     const size_t root = strlen(dir);
     FILE *f = fopen("/proc/self/cgroup", "r");
@@ -89,8 +91,8 @@ static uint64_t groups_left(void) {
     }
     uint64_t out = UINT64_MAX;
     for (;;) {
-        const uint64_t left = group_left(dir);
-        out = left < out ? left : out;
+        const uint64_t found = of(dir);
+        out = found < out ? found : out;
         char *slash = strrchr(dir, '/');
         if (slash < dir + root) {
             return out;
@@ -111,27 +113,44 @@ static uint64_t address_space_left(void) {
 
 uint64_t vb_memory_available_bytes(void) {
     const uint64_t kib = read_keyed("/proc/meminfo", "MemAvailable:", UINT64_MAX / 1024);
-    const uint64_t group = groups_left(), space = address_space_left();
+    const uint64_t group = least_of_groups(group_left), space = address_space_left();
     uint64_t out = kib == UINT64_MAX / 1024 ? UINT64_MAX : kib * 1024;
     out = group < out ? group : out;
     return space < out ? space : out;
 }
 
+uint64_t vb_cpu_quota(const char *cpu_max) {
+    uint64_t quota_us, period_us;
+    if (sscanf(cpu_max, "%" SCNu64 " %" SCNu64, &quota_us, &period_us) != 2 || period_us == 0) {
+        return UINT64_MAX;
+    }
+    const uint64_t n = quota_us / period_us + (quota_us % period_us != 0);
+    return n ? n : 1;
+}
+
+static uint64_t group_quota(const char *dir) {
+    char path[CGROUP_PATH_BYTES + 32], line[64];
+    snprintf(path, sizeof path, "%s/cpu.max", dir);
+    FILE *f = fopen(path, "r");
+    if (!f) {
+        return UINT64_MAX;
+    }
+    const bool got = fgets(line, sizeof line, f) != NULL;
+    fclose(f);
+    return got ? vb_cpu_quota(line) : UINT64_MAX;
+}
+
 int vb_cpu_count(void) {
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) {
-        int n = CPU_COUNT(&set);
-        return n > 0 ? n : 1;
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    int n = online > 0 ? (int)online : 1;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) {
+        n = CPU_COUNT(&set);
     }
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (int)n : 1;
+    const uint64_t quota = least_of_groups(group_quota);
+    return quota < (uint64_t)n ? (int)quota : n;
 }
 
-uint64_t vb_memory_peak_bytes(void) {
-    return read_keyed("/proc/self/status", "VmHWM:", 0) * 1024;
-}
-
-/* Whole small pages; 0 on overflow. */
 static size_t mapped_size(size_t n_bytes) {
     size_t n = n_bytes ? n_bytes : 1;
     if (n > SIZE_MAX - 2 * HUGE_PAGE_BYTES) {

@@ -20,11 +20,15 @@ uint64_t vb_unix_ms(void);
  * or a resource limit allows less. UINT64_MAX when the system does not say. */
 uint64_t vb_memory_available_bytes(void);
 
-/* Processors this process may run on; >= 1. */
+/* Processors this process may run on, or as many as its control group grants the time of; >= 1. */
 int vb_cpu_count(void);
 
-/* The most memory that this process has had resident since its program began; 0 when the system does
- * not say. What the system caches of files is not counted. */
+/* Processors' worth of time that a control group's cpu.max grants, rounded up: "quota period", both
+ * in microseconds. UINT64_MAX when it sets no limit ("max 100000"). */
+uint64_t vb_cpu_quota(const char *cpu_max);
+
+/* The most memory that this process has had resident since its program began; 0 when the system
+ * does not say. What the system caches of files is not counted. */
 uint64_t vb_memory_peak_bytes(void);
 
 /* 64-byte aligned memory (2 MiB aligned with huge pages advised when large), zeroed; NULL when

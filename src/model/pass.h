@@ -14,7 +14,7 @@
 
 enum {
     VB_LOGITS_ROWS = 64,  /* rows of the output head computed together */
-    VB_ATTN_QUERIES = 48, /* queries that share one pass over keys and values */
+    VB_ATTN_QUERIES = 32, /* queries that share one pass over keys and values */
     VB_FFN_TOKENS = 256,  /* tokens whose inner rows exist at once */
     VB_PASS_ARRAYS_MAX = 32
 };

@@ -1,6 +1,7 @@
 /* Errors that quote hostile bytes, bounded buffers, hexadecimal, and what memory is available. */
 #include "support/testing.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -129,8 +130,41 @@ static void a_limit_on_addresses_counts_what_is_used(void **state) {
     assert_int_equal(status, 0);
 }
 
+static void a_quota_counts_as_processors(void **state) {
+    (void)state;
+    assert_int_equal(vb_cpu_quota("200000 100000\n"), 2);
+    assert_int_equal(vb_cpu_quota("150000 100000\n"), 2);
+    assert_int_equal(vb_cpu_quota("1000 100000\n"), 1);
+    assert_int_equal(vb_cpu_quota("0 100000\n"), 1);
+    assert_int_equal(vb_cpu_quota("6400000 100000\n"), 64);
+    assert_true(vb_cpu_quota("max 100000\n") == UINT64_MAX);
+    assert_true(vb_cpu_quota("100000 0\n") == UINT64_MAX);
+    assert_true(vb_cpu_quota("100000\n") == UINT64_MAX);
+    assert_true(vb_cpu_quota("") == UINT64_MAX);
+}
+
+/* Bound to one processor, a process counts one. */
+static void processors_are_those_allowed(void **state) {
+    (void)state;
+    cpu_set_t all, one;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    const int n = vb_cpu_count();
+    assert_true(n >= 1 && n <= CPU_COUNT(&all));
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++) {
+        if (CPU_ISSET(i, &all)) {
+            CPU_SET(i, &one);
+        }
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(vb_cpu_count(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_quota_counts_as_processors),
+        cmocka_unit_test(processors_are_those_allowed),
         cmocka_unit_test(a_message_can_not_steer_a_terminal),
         cmocka_unit_test(a_long_message_is_cut_between_characters),
         cmocka_unit_test(a_buffer_keeps_its_maximum),
