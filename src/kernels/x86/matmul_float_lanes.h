@@ -1,13 +1,20 @@
 /*
  * Products with float weights (spec/arithmetic.md section 4) of one tier; included once by
- * each tier, after its lanes. Lanes are k mod 16 within a row; a tile of rows x tokens of
+ * each tier, after its lanes and its `part` (matmul_float_panel_lanes.h). Lanes are k mod 16
+ * within a row.
+ *
+ * Few tokens, and rows that are no whole number of lanes, here: a tile of rows x tokens of
  * accumulators stays in registers over the whole row. Rows are taken in bands that stay in
- * the second-level cache while the tokens pass.
+ * the second-level cache while the tokens pass. Many: matmul_float_panel_lanes.h.
  */
 #include "kernels/x86/common_lanes.h"
 #include "kernels/x86/internal.h"
 
-enum { LANES = VB_LANES, BAND_BYTES = 1 << 18 };
+enum {
+    LANES = VB_LANES,
+    BAND_BYTES = 1 << 18,
+    MANY_TOKENS = 16 /* from so many on, panels take less time */
+};
 
 VB_INLINE f32s weight_lanes(vb_wtype type, const uint8_t *row, size_t k) {
     switch (type) {
@@ -112,10 +119,16 @@ VB_INLINE void matmul(vb_wtype type, const vb_matrix *m, size_t row_begin, size_
     }
 }
 
+#include "kernels/x86/matmul_float_panel_lanes.h"
+
 #define MATMUL(name, type)                                                                         \
     static void name(const vb_matrix *m, size_t row_begin, size_t row_end, const vb_act *a,        \
                      float *y, size_t y_stride) {                                                  \
-        matmul(type, m, row_begin, row_end, a, y, y_stride);                                       \
+        if (a->rows >= MANY_TOKENS && m->cols % LANES == 0) {                                      \
+            matmul_panels(type, m, row_begin, row_end, a, y, y_stride);                            \
+        } else {                                                                                   \
+            matmul(type, m, row_begin, row_end, a, y, y_stride);                                   \
+        }                                                                                          \
     }
 
 MATMUL(matmul_f32, VB_F32)
