@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { CHAINS = 12, ROUNDS = 200000 };
+enum { CHAINS = VB_PEAK_CHAINS, ROUNDS = VB_PEAK_ROUNDS };
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -141,6 +141,7 @@ static float f32_neon(void) {
 
 static const vb_peak peaks[] = {
     {"neon", 16.0 * CHAINS *ROUNDS, 4.0 * CHAINS *ROUNDS, int8_neon, f32_neon},
+    {"neondot", 16.0 * CHAINS *ROUNDS, 4.0 * CHAINS *ROUNDS, vb_peak_int8_neondot, f32_neon},
 };
 
 #else
