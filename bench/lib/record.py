@@ -125,6 +125,39 @@ def read(path):
     return record
 
 
+def same_row(a, b):
+    return all(a[k] == b[k] for k in ("group", "what", "shape", "layers", "format", "tier", "threads"))
+
+
+def merge(records):
+    """One record of several of one machine; of a row that more than one has, the last counts. The
+    commits are all named."""
+    out = {**records[-1], "rows": [], "missing": []}
+    for r in records:
+        for name in ("mode", "repeats"):
+            if r[name] != out[name]:
+                raise RecordError(f"{name}: {shown(r[name])} in one record and {shown(out[name])} in another")
+        for name in MACHINE:
+            if name != "commit" and r["machine"][name] != out["machine"][name]:
+                raise RecordError(f"machine.{name}: {shown(r['machine'][name])} in one record and "
+                                  f"{shown(out['machine'][name])} in another")
+        out["rows"] = [old for old in out["rows"] if not any(same_row(old, new) for new in r["rows"])] + r["rows"]
+        out["missing"] = [m for m in out["missing"] if m not in r["missing"]] + r["missing"]
+    commits = list(dict.fromkeys(r["machine"]["commit"] for r in records))
+    out["machine"] = {**out["machine"], "commit": ", ".join(commits)}
+    out["complete"] = all(r["complete"] for r in records)
+    out["rows"] = in_order(out["rows"])
+    check_record(out)
+    return out
+
+
+def in_order(rows):
+    """Rows of one kind together."""
+    kinds = list(dict.fromkeys((r["group"], r["what"]) for r in rows))
+    kinds.sort(key=lambda kind: GROUPS.index(kind[0]))
+    return sorted(rows, key=lambda r: kinds.index((r["group"], r["what"])))
+
+
 def write(record, path):
     """Whole or not at all."""
     check_record(record)

@@ -267,12 +267,12 @@ def plan(groups, names, types, threads, quick, tiers):
                 add(Phases, {"decode": True, "prefill": True, "verify": main and verified and n == most,
                              "load": main and n == most}, name, kind, n)
                 few = quick and (name not in middle or kind != main_types[0])
-                add(Batch, {"batch": main and not few}, name, kind, n)
+                add(Batch, {"batch": main and not few and (n == most or name not in big)}, name, kind, n)
             # Draws and trace do not shrink with the layers: few of them would not be the shape.
             whole = not quick or name == "tiny"
             add(Verification, {"verify": main and verified and whole}, name, kind, most)
-            few = quick and (name not in middle or not main)
-            add(Phases, {"avx2": "avx2" in tiers and not few}, name, kind, min(threads), "avx2")
+            add(Phases, {"avx2": "avx2" in tiers and name in middle and (main or not quick)}, name, kind, min(threads),
+                "avx2")
             add(Context, {"context": name in big and kind == types[0]}, name, kind, most)
             add(Answer, {"answer": name in big and main}, name, kind, most)
     return steps
