@@ -110,7 +110,7 @@ static void make_honest(void) {
     r.request.sampling.presence_penalty = 0.4f;
     r.request.sampling.top_k = 40;
     keep_honest(4, &r);
-    begin(&r, 700, 5, 1.0f);
+    begin(&r, 300, 5, 1.0f);
     keep_honest(5, &r);
     begin(&r, 1, 1, 1.0f);
     keep_honest(6, &r);
@@ -266,12 +266,12 @@ static void shuffle(size_t which[ALL], uint64_t seed) {
 }
 
 static void compare_at(vb_level level) {
-    static const size_t batches[] = {1, 7, 64, 512};
+    static const size_t batches[] = {1, 31, 512};
     outcome alone[ALL], together[ALL];
     size_t which[ALL];
     replay_each(level, 512, alone);
     for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
-        for (uint64_t order = 0; order < 3; order++) {
+        for (uint64_t order = 0; order <= i; order++) { /* passes of few rows are many */
             shuffle(which, order);
             replay(level, with(batches[i]), which, ALL, together);
             assert_same(alone, together, which, ALL);
@@ -349,7 +349,7 @@ static void test_failing_passes(void **state) {
     outcome alone[ALL], together[ALL];
     size_t which[ALL];
     replay_each(VB_LEVEL_FULL, 512, alone);
-    for (stop_shared_at = 1; stop_shared_at < 100; stop_shared_at += 7) {
+    for (stop_shared_at = 1; stop_shared_at < 100; stop_shared_at += 23) {
         shuffle(which, stop_shared_at);
         replay(VB_LEVEL_FULL, with(100), which, ALL, together);
         assert_same(alone, together, which, ALL);
@@ -395,7 +395,7 @@ static void test_stopped(void **state) {
     size_t which[ALL];
     shuffle(which, 11);
     replay_each(VB_LEVEL_FULL, 512, alone);
-    for (uint64_t at = 1;; at++) {
+    for (uint64_t at = 1;; at += 4) {
         progress p = {.stop_at = at};
         vb_replay_options o = with(64);
         o.on_progress = note;
