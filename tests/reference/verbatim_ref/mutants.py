@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 
+from .mutants_log import LOG
 from .mutants_receipts import RECEIPTS
 
 # (kind that must fail, file, expression, its replacement)
@@ -133,15 +134,17 @@ MUTANTS = [
     ("constraints", "allowed.py", 'self.of(schema.get("items", not prefix))', 'self.of(schema.get("items", True))'),
     ("constraints", "allowed.py", "if schema is False or id(schema) in seen:", "if schema is False or len(seen) > 1:"),
     ("constraints", "allowed.py", "values if not types or types_of(v) & set(types))", "values)"),
-] + RECEIPTS
+] + RECEIPTS + LOG
 
 _CHECK = """
 import sys
-from verbatim_ref import allowed, openings, sampling_vectors, second, vectors
+from verbatim_ref import allowed, log_vectors, openings, sampling_vectors, second, vectors
 kind, folder = sys.argv[1:]
 if kind.startswith("receipts/"):
     file, _, prefix = kind[9:].partition(":")
     failed = not second.agrees(folder + "/receipts", file + ".json", prefix)
+elif kind.startswith("log/"):
+    failed = not log_vectors.agrees(folder + "/log", kind[4:])
 elif kind.startswith("openings:"):
     failed = not openings.agrees(folder + "/../..", kind[9:])
 elif kind == "constraints":

@@ -69,9 +69,16 @@ def _matches(w):
         for index in (committed, settled, kept, aborted):
             match = "ok" if (name, index) in good else "refused"
             yield _case(f"{name} and entry {index}", w.proof(index), "ok", record, match, index)
+
+    def case_of(name, record):
+        return _case(name, w.proof(committed), "ok", record, "refused", committed)
+
     resigned = {**copy.deepcopy(w.receipt), "signature": receipts.sign(OTHER_SEED, receipts.verification_hash(w.receipt))}
     yield _case("a receipt with another signature", w.proof(settled), "ok", resigned, "refused", settled)
     yield _case("its commitment, all the same", w.proof(committed), "ok", resigned, "ok", committed)
+    elsewhere = receipts.changed(w.commitment, (["request", "server_key"], receipts.public_key(OTHER_SEED).hex()))
+    yield case_of("another key's record of the same commitment", elsewhere)
+    yield case_of("a commitment with another signature", receipts.changed(w.commitment, (["commitment", "signature"], "00" * 64)))
     other = {**copy.deepcopy(w.receipt), "engine": {"tier": "avx2", "version": "0.2.0"}}
     yield _case("a receipt that was changed", w.proof(settled), "ok", other, "refused", settled)
     for name, record in (("an entry", w.entries[settled]), ("nothing", ""), ("half a receipt", canonical(w.receipt)[:500].decode()),
@@ -98,6 +105,7 @@ def _forged(w):
     yield case("the first hash left out", entry, index, path[1:], w.note)
     yield case("no path", entry, index, [], w.note)
     yield case("a hash more", entry, index, [*path, path[0]], w.note)
+    yield case("a hash more before the others", entry, index, [path[0], *path], w.note)
     yield case("40 hashes", entry, index, [path[0]] * 40, w.note)
     yield case("hashes in another order", entry, index, path[::-1], w.note)
     yield case("another entry", w.raw[index - 1], index, path, w.note)

@@ -1,0 +1,32 @@
+"""Planted mistakes in the reading of transparency logs; mutants.py says how they are used. The kind is a file of
+spec/vectors/log."""
+
+LOG = [
+    ("log/tree", "transparency.py", "if index < k:", "if index <= k:"),
+    ("log/tree", "transparency.py", "whole = [old_root, *path] if old & old - 1 == 0 else path", "whole = path"),
+    ("log/keys", "transparency.py", "if key.id.hex() != ident:", "if False:"),
+    ("log/keys", "transparency.py", 'or "\\x7f" in name:', "or False:"),
+    ("log/entries", "transparency.py", 'decimal(e["sequence"], 1)', 'decimal(e["sequence"])'),
+    ("log/entries", "transparency.py", 'decimal(e["issued_at_ms"], 0, MS_MAX)', 'decimal(e["issued_at_ms"])'),
+    ("log/notes", "transparency.py", "int(lines[1]) > SIZE_MAX", "int(lines[1]) > 2 * SIZE_MAX"),
+    ("log/notes", "transparency.py", "if base64.b64encode(raw).decode() != text:", "if False:"),
+    ("log/notes", "transparency.py", "if len(lines) > 64:", "if len(lines) > 65:"),
+    ("log/notes", "transparency.py", "if mine != 1:", "if mine < 1:"),
+    ("log/notes", "transparency.py", "or time >= 2**63", ""),
+    ("log/notes", "transparency.py", "cosigned[key] = max(time, cosigned.get(key, 0))", "cosigned[key] = time"),
+    ("log/notes", "transparency.py", "if origin != log.name:", "if not origin:"),
+    ("log/notes", "transparency.py", "if (key.name, key.id) == (name, ident):", "if key.name == name:"),
+    ("log/proofs", "transparency.py", "return leaf if not path else None", "return leaf"),
+    ("log/proofs", "transparency.py", "if not entry_is_signed(entry, log.public):", "if False:"),
+    ("log/proofs", "transparency.py", 'log.public.hex() == request["server_key"]]', "True]"),
+    ("log/proofs", "transparency.py", 'same.append(e["signature"] == r["commitment"]["signature"])', "pass"),
+    ("log/evidence", "convictions.py", 'if ev["path"] or first.root == second.root:', "if first.root == second.root:"),
+    ("log/evidence", "convictions.py", "or roots[1] != second.root", ""),
+    ("log/evidence", "convictions.py", "or roots[0] == first.root", ""),
+    ("log/evidence", "convictions.py", "if consecutive and last.number", "if last.number"),
+    ("log/evidence", "convictions.py", "or not all(s.settles for s in between)", ""),
+    ("log/evidence", "convictions.py", "            raise Refused(\"an entry that the checkpoint does not sign\")", "            pass"),
+    ("log/evidence", "convictions.py", 'if entry["commitment"] == c.hex():', "if False:"),
+    ("log/evidence", "convictions.py", 'or entry["sequence"] != request["sequence"]:', "or False:"),
+    ("log/evidence", "convictions.py", 'strict.ascending([s.index for s in out["entries"]])', "pass"),
+]
