@@ -9,7 +9,7 @@
 enum {
     CHUNK = 512, /* inputs */
     PARTS = LANES / PART_LANES,
-    PASS_TOKENS = 129, /* a multiple of PANEL_TOKENS; their chunk stays in the second-level cache */
+    PASS_TOKENS = 132, /* of which a chunk stays in the second-level cache */
     PASS_ROWS = 16,    /* that use it before the next */
     LINE = 64
 };

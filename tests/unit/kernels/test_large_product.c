@@ -19,6 +19,7 @@ enum {
     FEW = 21,   /* tokens: more than any tier streams weights for */
     MANY = 259, /* more than a panel holds, and then fewer than share a register tile */
     MANY_ROWS = 2048 + 16,
+    MANY_FLOAT_ROWS = 4 * 16 + 5, /* several sets of rows that share a panel of tokens */
     STRIDE = ROWS + 3,
     TIERS_MAX = 16,
     CANARY = 0x5a
@@ -110,6 +111,9 @@ static void test_rows(void **state) {
 static void test_tokens(void **state) {
     (void)state;
     check(VB_Q8_0, MANY_ROWS, MANY, 4);
+    check(VB_F16, MANY_FLOAT_ROWS, MANY, 5);
+    check(VB_F32, MANY_FLOAT_ROWS, FEW, 6);
+    check(VB_BF16, MANY_FLOAT_ROWS, FEW, 7);
 }
 
 int main(void) {
