@@ -1,7 +1,8 @@
 /*
  * What rows of a decoding pass cost, and what drafts by prompt lookup gain.
  *
- *   bench_lookup [--threads N] [--runs N] [--streams N] [--vocabulary GGUF] FILE [PROMPT ANSWER]
+ *   bench_lookup [--tier NAME] [--threads N] [--runs N] [--streams N] [--vocabulary GGUF]
+ *                FILE [PROMPT ANSWER]
  *
  * First the time of passes of 1 to 16 rows over one sequence, as ratios to one row: what the row's
  * cost in engine/lookup.h stands for. Then, with two texts, how fast the second is generated after
@@ -26,7 +27,7 @@
 
 enum { STREAMS_MAX = 64, RUNS_MAX = 100, TEXT_MAX = 1 << 20, PASSES = 8, CONTEXT = 512 };
 
-static const size_t row_counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
+static const size_t row_counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 enum { ROW_COUNTS = sizeof row_counts / sizeof row_counts[0] };
 
 typedef struct bench {
@@ -34,7 +35,7 @@ typedef struct bench {
     vb_tokenizer *tokenizer; /* of the texts */
     int n_threads;
     size_t n_runs, n_streams;
-    const char *vocabulary, *prompt_path, *answer_path;
+    const char *tier, *vocabulary, *prompt_path, *answer_path;
     uint32_t *prompt, *answer;
     size_t n_prompt, n_answer;
     vb_kernels forced;
@@ -345,7 +346,7 @@ static vb_err run_bench(bench *b, const char *path, vb_error *e) {
     vb_gguf *g = NULL, *v = NULL;
     vb_model *m = NULL;
     vb_model_options options = {.n_threads = b->n_threads};
-    vb_err err = vb_kernels_select(NULL, &options.kernels, e);
+    vb_err err = vb_kernels_select(b->tier, &options.kernels, e);
     if (!err && !(err = vb_gguf_open(path, &g, e)) &&
         (!b->vocabulary || !(err = vb_gguf_open(b->vocabulary, &v, e))) &&
         !(err = vb_tokenizer_open(v ? v : g, &b->tokenizer, e)) &&
@@ -386,6 +387,8 @@ int main(int argc, char **argv) {
             ok = parse_count(argv[++i], RUNS_MAX, &b.n_runs);
         } else if (strcmp(argv[i], "--streams") == 0 && more) {
             ok = parse_count(argv[++i], STREAMS_MAX, &b.n_streams);
+        } else if (strcmp(argv[i], "--tier") == 0 && more) {
+            b.tier = argv[++i];
         } else if (strcmp(argv[i], "--vocabulary") == 0 && more) {
             b.vocabulary = argv[++i];
         } else {
@@ -394,7 +397,7 @@ int main(int argc, char **argv) {
         }
     }
     if (!ok || n_files % 2 == 0) {
-        fprintf(stderr, "usage: bench_lookup [--threads N] [--runs N] [--streams N] "
+        fprintf(stderr, "usage: bench_lookup [--tier NAME] [--threads N] [--runs N] [--streams N] "
                         "[--vocabulary GGUF] FILE [PROMPT ANSWER]\n");
         return 2;
     }

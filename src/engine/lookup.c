@@ -1,5 +1,6 @@
 #include "engine/lookup.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,22 +151,27 @@ size_t vb_lookup_guess(const vb_lookup *l, size_t n, uint32_t *out) {
 /* ---- how much of a draft ---- */
 
 /* The weights of a small model stay in the processor's caches; those of others are read anew by
- * each pass. Products of 4, 8 and 16 rows keep all of them in registers, others take the rest one
- * by one: hence the steps. The scalar tier gains only what is not arithmetic. */
+ * each pass. With AVX-512 some rows' arithmetic fits into the time of reading, up to 8 rows keep
+ * the weights in registers, and more are halved. Narrower tiers are bound by arithmetic from the
+ * second row on; with cached weights they gain only what is not arithmetic, as the scalar tier
+ * does. */
 enum { CACHED_BYTES = 48 << 20 };
 
 static const double costs_read[VB_LOOKUP_ROWS_MAX + 1] = {
-    0, 1, 1.45, 1.8, 1.6, 1.85, 2.0, 2.4, 2.0, 2.25, 2.5, 2.7, 2.9, 3.2, 3.4, 3.6, 3.8};
+    0, 1, 1.15, 1.2, 1.4, 1.6, 1.75, 2.0, 2.25, 2.6, 2.85, 3.1, 3.4, 3.65, 3.95, 4.2, 4.4};
 static const double costs_cached[VB_LOOKUP_ROWS_MAX + 1] = {
-    0, 1, 1.25, 1.85, 2.0, 2.6, 2.95, 3.55, 3.8, 4.3, 4.75, 5.2, 5.6, 6.1, 6.5, 7.0, 7.4};
-static const double costs_scalar[VB_LOOKUP_ROWS_MAX + 1] = {
-    0, 1, 1.7, 2.4, 3.1, 3.8, 4.5, 5.2, 5.9, 6.6, 7.3, 8.0, 8.7, 9.4, 10.1, 10.8, 11.5};
+    0, 1, 1.4, 1.85, 2.45, 3.0, 3.5, 4.1, 4.7, 5.2, 5.8, 6.3, 6.9, 7.45, 8.05, 8.6, 9.1};
+static const double costs_read_narrow[VB_LOOKUP_ROWS_MAX + 1] = {
+    0, 1, 1.4, 2.1, 2.8, 3.4, 4.0, 4.7, 5.4, 6.0, 6.7, 7.3, 8.0, 8.7, 9.3, 9.9, 10.6};
+static const double costs_arithmetic[VB_LOOKUP_ROWS_MAX + 1] = {
+    0, 1, 1.7, 2.45, 3.2, 4.0, 4.7, 5.45, 6.15, 6.9, 7.65, 8.35, 9.05, 9.8, 10.5, 11.2, 12.0};
 
 const double *vb_lookup_costs(uint64_t decode_bytes, const char *tier) {
-    if (strcmp(tier, "scalar") == 0) {
-        return costs_scalar;
+    const bool cached = decode_bytes <= CACHED_BYTES;
+    if (strcmp(tier, "avx512vnni") == 0) {
+        return cached ? costs_cached : costs_read;
     }
-    return decode_bytes <= CACHED_BYTES ? costs_cached : costs_read;
+    return cached || strcmp(tier, "scalar") == 0 ? costs_arithmetic : costs_read_narrow;
 }
 
 /* The length, up to n_max, that gives most tokens for the pass's time; chance: of each token, when

@@ -15,7 +15,8 @@ enum {
     PART_TOKENS = 8,    /* in registers as weights stream */
     STREAM_TOKENS = 16, /* up to so many, weights are taken apart in registers */
     FEW_BLOCKS = 1024,  /* of all tokens, side by side: what the first-level cache can hold */
-    AHEAD_BYTES = 8192  /* from the weights in use to those asked for, as one token streams */
+    HINTED_TOKENS = 2,  /* up to so many, a hint of what lies AHEAD_BYTES ahead helps */
+    AHEAD_BYTES = 8192
 };
 
 /* Blocks of a part of the tokens, side by side: token t of n has its block b at b * n + t. What
@@ -90,13 +91,13 @@ VB_INLINE void block(source f, int n_tokens, const uint8_t *g, size_t n, int c, 
 
 /* Tokens whose products of a block take no longer than reading it. */
 VB_INLINE size_t tokens_of_reading(source f) {
-    return f == FROM_Q8_0 ? 3 : f == FROM_Q6_K ? 2 : 1;
+    return f == FROM_Q8_0 ? 4 : f == FROM_Q6_K ? 2 : 1;
 }
 
 /* Consecutive blocks of one tile of rows, and what the tokens ask for as they pass over them:
  * the blocks that the next tile has in their place, `lines` of them with each block. Up to
  * tokens_of_reading() that would stand in the way of what is read now: there it is 0, and the
- * processor's own fetching only gets a hint a block. */
+ * processor's own fetching gets a hint a block at most. */
 typedef struct piece {
     const uint8_t *weights;
     size_t blocks;
@@ -120,7 +121,7 @@ VB_INLINE void stream(source f, int n_tokens, const piece *w, const few *x, size
         const size_t left = w->blocks - b < group_blocks ? w->blocks - b : group_blocks;
         for (size_t n = 0; n < left / parts(f); n++) {
             VB_UNROLL for (int c = 0; c < parts(f); c++, at += n_tokens) {
-                if ((size_t)n_tokens <= tokens_of_reading(f)) {
+                if (n_tokens <= HINTED_TOKENS && (size_t)n_tokens <= tokens_of_reading(f)) {
                     const size_t ahead =
                         vb_x86_block_at(type_of(f), n * parts(f) + c) + AHEAD_BYTES;
                     _mm_prefetch((const char *)((uintptr_t)g + ahead), _MM_HINT_T1);
