@@ -12,6 +12,7 @@ LINE, HEADING = 20, 34
 LABEL_LETTERS, TITLE_LETTERS = 46, 110
 
 KEY = "Green: met; orange: missed; blue: no target; the vertical mark is the target; pale: noisy."
+FEWER = " Some models have fewer layers than their shape."
 STYLE = """
   text { font: 13px sans-serif; fill: #24292f; }
   .heading { font-weight: bold; }
@@ -89,8 +90,9 @@ def panel(what, rows, y):
 
 def svg(record):
     title = "Measured ratios against their targets"
+    fewer = any(r["layers"] != r["layers_of"] for r in record["rows"])
     out = [label(MARGIN, 30, title, "heading"), label(MARGIN, 48, cut(table.machine_text(record), 150), "small"),
-           label(MARGIN, 63, KEY, "small")]
+           label(MARGIN, 63, KEY + (FEWER if fewer else ""), "small")]
     y = 70
     for (group, what), rows in panels(record["rows"]):
         lines, y = panel(what + (", avx2" if group == "avx2" else ""), rows, y)
