@@ -15,7 +15,7 @@
 #include "unit/crypto/temp_dir.h"
 #include "unit/tlog/made_log.h"
 
-enum { BEFORE = 250, AFTER = 530, CHANGES_MAX = 256 };
+enum { BEFORE = 250, AFTER = 300, CHANGES_MAX = 256 };
 
 typedef enum fault { FAULT_NONE, FAULT_KILL, FAULT_POWER, FAULT_FAIL } fault;
 
@@ -131,13 +131,19 @@ int __wrap_fsync(int fd) {
 }
 
 int __wrap_renameat(int at, const char *from, int to_at, const char *to) {
-    char above[256], path[320];
+    char above[256], path[320], old_path[320];
     size_t n_was = 0;
     if (call()) {
         return -1;
     }
     path_of(to_at, above);
     snprintf(path, sizeof path, "%s/%s", above, to);
+    snprintf(old_path, sizeof old_path, "%s/%s", above, from);
+    for (size_t i = 0; i < n_changes; i++) { /* bytes that are not synced go with the name */
+        if (changes[i].what == WRITTEN && strcmp(changes[i].path, old_path) == 0) {
+            memcpy(changes[i].path, path, sizeof path);
+        }
+    }
     uint8_t *was = access(path, F_OK) == 0 ? vb_test_read(path, &n_was) : NULL;
     note_change(path, NAMED, was, n_was);
     return __real_renameat(at, from, to_at, to);
