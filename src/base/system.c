@@ -151,6 +151,11 @@ int vb_cpu_count(void) {
     return quota < (uint64_t)n ? (int)quota : n;
 }
 
+uint64_t vb_memory_peak_bytes(void) {
+    return read_keyed("/proc/self/status", "VmHWM:", 0) * 1024;
+}
+
+/* Whole small pages; 0 on overflow. */
 static size_t mapped_size(size_t n_bytes) {
     size_t n = n_bytes ? n_bytes : 1;
     if (n > SIZE_MAX - 2 * HUGE_PAGE_BYTES) {
