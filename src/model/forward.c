@@ -214,7 +214,7 @@ static vb_err run_pass(vb_pass *p, size_t n_wanted, vb_logits_fn on_logits, void
         const size_t left = n_wanted - done;
         p->wanted = p->w->wanted + done;
         p->n_wanted = left < VB_LOGITS_ROWS ? left : VB_LOGITS_ROWS;
-        vb_team_run(&p->w->team, walk, p);
+        vb_team_run(p->w->team, walk, p);
         err = outcome(p, e);
         err = err ? err : hand_out_logits(p, on_logits, user, e);
         p->layers = false;

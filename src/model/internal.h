@@ -27,8 +27,8 @@ struct vb_model {
     float *output_norm; /* [n_embd] */
     double *rope_freq;  /* [n_rot / 2] */
     double rope_mscale;
-    float attn_scale; /* vb_attention_scale(head_dim) */
-    vb_layer *layers; /* [n_layers] */
+    float attn_scale;  /* vb_attention_scale(head_dim) */
+    vb_layer *layers;  /* [n_layers] */
     uint8_t *matrices; /* the packed data of all of them */
     size_t matrix_bytes;
     uint64_t weight_bytes, decode_bytes;

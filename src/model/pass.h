@@ -47,7 +47,7 @@ struct vb_workspace {
     const vb_model *model;
     size_t tokens_max, ctx_max;
     int n_threads;
-    vb_team team;
+    vb_team *team;
     /* [tokens_max][...]: residual stream, what is to be added to it, inputs of float products */
     float *x, *delta, *in;
     float *q, *k, *v;

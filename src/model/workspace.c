@@ -1,6 +1,5 @@
 /* The memory of forward passes: everything is taken when it is opened. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -68,6 +67,7 @@ static void take_all(vb_workspace *w) {
     const vb_model_config *c = &w->model->config;
     const size_t T = w->tokens_max;
     const size_t q = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
+    w->team = take(w, 1, sizeof *w->team);
     w->x = take(w, T * c->n_embd, sizeof(float));
     w->delta = take(w, T * c->n_embd, sizeof(float));
     w->in = take(w, T * max_size(c->n_embd, q), sizeof(float));
@@ -100,11 +100,10 @@ vb_err vb_workspace_open(const vb_model *m, size_t batch_tokens_max, size_t ctx_
                          int n_threads, vb_workspace **out, vb_error *e) {
     VB_ASSERT(batch_tokens_max >= 1 && batch_tokens_max <= VB_BATCH_TOKENS_MAX && n_threads >= 1);
     VB_ASSERT(ctx_tokens_max <= VB_MODEL_CTX_TOKENS_MAX);
-    vb_workspace *w = aligned_alloc(_Alignof(vb_workspace), sizeof *w);
+    vb_workspace *w = calloc(1, sizeof *w);
     if (!w) {
         return vb_fail(e, VB_ENOMEM, "no memory for a workspace");
     }
-    memset(w, 0, sizeof *w);
     w->model = m;
     w->tokens_max = batch_tokens_max;
     w->ctx_max = ctx_tokens_max;
@@ -122,7 +121,7 @@ vb_err vb_workspace_open(const vb_model *m, size_t batch_tokens_max, size_t ctx_
         take_all(w);
         err = w->no_memory
                   ? vb_fail(e, VB_ENOMEM, "no memory for a workspace of %zu tokens", w->tokens_max)
-                  : vb_team_open(&w->team, n_threads, e);
+                  : vb_team_open(w->team, n_threads, e);
     }
     if (err) {
         free_all(w);
@@ -134,7 +133,7 @@ vb_err vb_workspace_open(const vb_model *m, size_t batch_tokens_max, size_t ctx_
 
 void vb_workspace_close(vb_workspace *w) {
     if (w) {
-        vb_team_close(&w->team);
+        vb_team_close(w->team);
         free_all(w);
     }
 }
