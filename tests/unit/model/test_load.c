@@ -11,11 +11,13 @@
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t n);
 void __real_free(void *p);
 void *__real_mmap(void *p, size_t n, int prot, int flags, int fd, off_t at);
 int __real_munmap(void *p, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t n);
 void __wrap_free(void *p);
 void *__wrap_mmap(void *p, size_t n, int prot, int flags, int fd, off_t at);
 void *__wrap_mmap64(void *p, size_t n, int prot, int flags, int fd, off_t at);
@@ -37,6 +39,12 @@ void *__wrap_malloc(size_t n) {
 
 void *__wrap_calloc(size_t n, size_t size) {
     void *p = fails_now() ? NULL : __real_calloc(n, size);
+    live_blocks += p != NULL;
+    return p;
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t n) {
+    void *p = fails_now() ? NULL : __real_aligned_alloc(alignment, n);
     live_blocks += p != NULL;
     return p;
 }
