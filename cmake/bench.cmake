@@ -52,3 +52,7 @@ target_link_libraries(bench_context PRIVATE vb_model)
 # Receipts verified together, against one after another: ninja bench_replay
 add_executable(bench_replay EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/replay.c)
 target_link_libraries(bench_replay PRIVATE vb_verify)
+
+# A transparency log: written, opened, verified, proved from, mirrored: ninja bench_tlog
+add_executable(bench_tlog EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/tlog.c)
+target_link_libraries(bench_tlog PRIVATE vb_tlog)
