@@ -6,9 +6,9 @@
  * 4-bit 3810, and `run` pairs are added in int16 before they widen.
  *
  * Few tokens: weights are taken apart in registers as they stream from memory, both halves of a
- * block before the next, so that each line is read once, in order. Many: 256
- * inputs of 16 rows are taken apart once into a buffer that all tokens share, and the
- * accumulators rest in y between chunks, unchanged.
+ * block before the next, so that each line is read once, in order. Many: 256 inputs of 16 rows are
+ * taken apart once into a buffer that all tokens share, and the accumulators rest in y between
+ * chunks, unchanged.
  */
 #include <immintrin.h>
 

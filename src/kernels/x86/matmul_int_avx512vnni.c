@@ -4,9 +4,9 @@
  * weights are signed is kept shifted up by `bias`, and its sums start at -bias * u.
  *
  * Few tokens, here: weights are taken apart in registers as they stream from memory. Many:
- * matmul_panel_avx512vnni.c. One token is bound by reading. The processor fetches ahead what its
- * window of some 300 instructions reaches, so that the fewer a line takes, the faster it reads:
- * the loops below take 4 (Q8_0) to 11 (Q4_K) for 64 bytes of weights.
+ * matmul_panel_avx512vnni.c. One token is bound by reading, and the processor fetches ahead of what
+ * its window of some 300 instructions reaches: the fewer of them 64 bytes take, the faster it
+ * reads.
  */
 #include "kernels/x86/int_lanes_avx512vnni.h"
 #include "kernels/x86/tokens.h"
@@ -49,8 +49,8 @@ VB_INLINE void put_side_by_side(source f, const vb_act *a, size_t t0, size_t n, 
     }
 }
 
-/* Sums of chunks [j_begin, j_end) of block (n, c) of a group, over which the tokens' block at `at`
- * lies: sum[t] for 16 rows and token t. */
+/* Sums of chunks [j_begin, j_end) of block (n, c) of a group, which meets x's blocks from `at`
+ * on: sum[t] for 16 rows and token t. */
 VB_INLINE void sums(source f, int n_tokens, const uint8_t *g, size_t n, int c, int j_begin,
                     int j_end, const int32_t *start, const few *x, size_t at, __m512i *sum) {
     VB_UNROLL for (int t = 0; t < n_tokens; t++) {
