@@ -119,6 +119,12 @@ def check_records(checks, log, records, what):
                     checks.that(False, f"{what}: record {n}: {error}")
 
 
+def verify(checks, home, what, *args):
+    """The program's own verdict on a log, or on a file of it."""
+    done = home.verbatim("log", "verify", "-q", *args)
+    checks.equal(done.returncode, 0, f"{what}: verbatim log verify", done)
+
+
 class Witness(http.server.ThreadingHTTPServer):
     """Cosigns as C2SP's tlog-witness says. `how` may be "good", "hang" (answers after it is told to go on),
     "other-lines" (with lines in other names), or an HTTP status; it can be changed at any time. It judges
