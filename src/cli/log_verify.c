@@ -80,8 +80,9 @@ static void verify_evidence(const vb_log_command *o, const void *bytes, size_t n
         return;
     }
     f->key = ev.key;
-    if (o->key_text && (strcmp(ev.key.name, o->key.name) != 0 ||
-                        memcmp(ev.key.public_key, o->key.public_key, sizeof o->key.public_key))) {
+    if (o->key_text &&
+        (strcmp(ev.key.name, o->key.name) != 0 ||
+         memcmp(ev.key.public_key, o->key.public_key, sizeof o->key.public_key) != 0)) {
         vb_log_judge(&f->v, VB_VERDICT_UNVERIFIABLE, "key",
                      "the evidence is against another log: %s", ev.key.name);
     } else if ((err = vb_tlog_evidence_check(&ev, &finding, &e))) {
