@@ -36,19 +36,19 @@ size_t vb_x86_pack_bytes(vb_wtype type, size_t rows, size_t cols) {
 }
 
 /* Four weights or bytes of a row in a word: the same bits of each. */
-static uint32_t each(uint32_t word, uint32_t byte) {
+VB_INLINE uint32_t each(uint32_t word, uint32_t byte) {
     return word & byte * 0x01010101u;
 }
 
 /* Four bits, one into the lowest bit of each byte. */
-static uint32_t bit_each(uint32_t bits) {
+VB_INLINE uint32_t bit_each(uint32_t bits) {
     return (bits & 15) * 0x204081u & 0x01010101u;
 }
 
 /* The weights of block b of a format block, unsigned (Q8_0: with flip xored in): w[j] is chunk j.
  */
-static void file_weights(vb_wtype type, const uint8_t *src, size_t b, uint8_t flip,
-                         uint32_t w[CHUNKS]) {
+VB_INLINE void file_weights(vb_wtype type, const uint8_t *src, size_t b, uint8_t flip,
+                            uint32_t w[CHUNKS]) {
     const uint32_t h = type == VB_Q5_0   ? vb_load_u32le(src + 2)
                        : type == VB_Q5_1 ? vb_load_u32le(src + 4)
                                          : 0;
@@ -78,7 +78,7 @@ static void file_weights(vb_wtype type, const uint8_t *src, size_t b, uint8_t fl
     }
 }
 
-static void put(uint8_t *lines, size_t line, size_t row, uint32_t v) {
+VB_INLINE void put(uint8_t *lines, size_t line, size_t row, uint32_t v) {
     memcpy(lines + VB_X86_CHUNK_BYTES * line + 4 * row, &v, 4);
 }
 
@@ -89,7 +89,7 @@ static uint32_t take(const uint8_t *lines, size_t line, size_t row) {
 }
 
 /* One row's weights of a block into its lines: layout.h. */
-static void put_weights(int bits, uint8_t *lines, size_t row, const uint32_t w[CHUNKS]) {
+VB_INLINE void put_weights(int bits, uint8_t *lines, size_t row, const uint32_t w[CHUNKS]) {
     switch (bits) {
     case 8:
         for (size_t j = 0; j < CHUNKS; j++) {
@@ -153,7 +153,7 @@ static void take_weights(int bits, const uint8_t *lines, size_t row, uint32_t w[
 }
 
 /* The eight 6-bit scales and minimums of Q4_K and Q5_K, widened to bytes. */
-static void pack_k_scales(vb_wtype type, uint8_t *g, const uint8_t *src, size_t row) {
+VB_INLINE void pack_k_scales(vb_wtype type, uint8_t *g, const uint8_t *src, size_t row) {
     for (size_t b = 0; b < 8; b++) {
         uint8_t sc, mn;
         if (b < 4) {
@@ -170,8 +170,8 @@ static void pack_k_scales(vb_wtype type, uint8_t *g, const uint8_t *src, size_t 
 }
 
 /* One format block of one row into a group, at its block b on. */
-static void pack_block(vb_wtype type, uint8_t *g, const uint8_t *src, size_t b, size_t row,
-                       uint8_t q8_flip) {
+VB_INLINE void pack_block(vb_wtype type, uint8_t *g, const uint8_t *src, size_t b, size_t row,
+                          uint8_t q8_flip) {
     const bool is_k = vb_x86_is_k(type);
     if (type == VB_Q6_K) {
         memcpy(g + 2 * row, src + 208, 2);
@@ -195,6 +195,37 @@ static void pack_block(vb_wtype type, uint8_t *g, const uint8_t *src, size_t b, 
     }
 }
 
+typedef struct rows_to_pack {
+    const vb_matrix *m;
+    const uint8_t *src;
+    size_t begin, end, row_bytes;
+    uint8_t q8_flip;
+} rows_to_pack;
+
+/* A tile's lines are written while they are in the cache: all rows of a block before the next. */
+VB_INLINE void pack_rows(vb_wtype type, const rows_to_pack *r) {
+    const vb_wtype_info *info = vb_wtype_get(type);
+    const size_t tile_bytes = vb_x86_tile_bytes(type, r->m->cols);
+    const size_t group_bytes = vb_x86_group_bytes(type);
+    const size_t of_group =
+        vb_x86_is_k(type) ? 1 : vb_x86_group_blocks(type); /* blocks of the file in a group */
+    const size_t n_blocks = r->m->cols / info->block_values;
+    for (size_t r0 = r->begin; r0 < r->end; r0 += TILE) {
+        uint8_t *tile = (uint8_t *)r->m->data + r0 / TILE * tile_bytes;
+        const size_t rows = r->end - r0 < TILE ? r->end - r0 : TILE;
+        if (rows < TILE || r->m->cols % (VB_X86_PAIR_BLOCKS * VB_BLOCK) != 0) {
+            memset(tile, 0, tile_bytes);
+        }
+        const uint8_t *first = r->src + (r0 - r->begin) * r->row_bytes;
+        for (size_t i = 0; i < n_blocks; i++, first += info->block_bytes) {
+            uint8_t *group = tile + i / of_group * group_bytes;
+            for (size_t row = 0; row < rows; row++) {
+                pack_block(type, group, first + row * r->row_bytes, i % of_group, row, r->q8_flip);
+            }
+        }
+    }
+}
+
 void vb_x86_pack(const vb_matrix *m, const uint8_t *src, size_t row_begin, size_t row_end,
                  uint8_t q8_flip) {
     const vb_wtype_info *info = vb_wtype_get(m->type);
@@ -207,22 +238,17 @@ void vb_x86_pack(const vb_matrix *m, const uint8_t *src, size_t row_begin, size_
         }
         return;
     }
-    size_t tile_bytes = vb_x86_tile_bytes(m->type, m->cols);
-    size_t group_bytes = vb_x86_group_bytes(m->type);
-    size_t of_group = vb_x86_group_blocks(m->type) * VB_BLOCK / info->block_values;
-    for (size_t r0 = row_begin; r0 < row_end; r0 += TILE) {
-        uint8_t *tile = data + r0 / TILE * tile_bytes;
-        size_t rows = row_end - r0 < TILE ? row_end - r0 : TILE;
-        if (rows < TILE || m->cols % (VB_X86_PAIR_BLOCKS * VB_BLOCK) != 0) {
-            memset(tile, 0, tile_bytes);
-        }
-        for (size_t row = 0; row < rows; row++) {
-            const uint8_t *block = src + (r0 - row_begin + row) * row_bytes;
-            for (size_t i = 0; i < m->cols / info->block_values; i++, block += info->block_bytes) {
-                pack_block(m->type, tile + i / of_group * group_bytes, block, i % of_group, row,
-                           q8_flip);
-            }
-        }
+    const rows_to_pack rows = {m, src, row_begin, row_end, row_bytes, q8_flip};
+    switch (m->type) {
+    case VB_Q8_0: pack_rows(VB_Q8_0, &rows); break;
+    case VB_Q4_0: pack_rows(VB_Q4_0, &rows); break;
+    case VB_Q4_1: pack_rows(VB_Q4_1, &rows); break;
+    case VB_Q5_0: pack_rows(VB_Q5_0, &rows); break;
+    case VB_Q5_1: pack_rows(VB_Q5_1, &rows); break;
+    case VB_Q4_K: pack_rows(VB_Q4_K, &rows); break;
+    case VB_Q5_K: pack_rows(VB_Q5_K, &rows); break;
+    case VB_Q6_K: pack_rows(VB_Q6_K, &rows); break;
+    default: VB_ASSERT(0);
     }
 }
 
