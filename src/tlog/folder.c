@@ -240,14 +240,32 @@ vb_err vb_tlog_folder_keep(vb_tlog_folder *f, const char *name, const void *byte
 
 /* Opening */
 
+/* The folder's own name. */
+static vb_err sync_above(const vb_tlog_folder *f, vb_error *e) {
+    const int fd = openat(f->root, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    vb_err err =
+        fd >= 0 && fsync(fd) == 0
+            ? VB_OK
+            : vb_fail(e, VB_EIO, "%s: cannot sync the folder above: %s", f->path, strerror(errno));
+    if (fd >= 0) {
+        close(fd);
+    }
+    return err;
+}
+
 static vb_err open_root(vb_tlog_folder *f, vb_error *e) {
     const char *path = f->path;
-    if (mkdir(path, 0755) != 0 && errno != EEXIST) {
+    const bool made = mkdir(path, 0755) == 0;
+    if (!made && errno != EEXIST) {
         return vb_fail(e, VB_EIO, "%s: cannot make the folder: %s", path, strerror(errno));
     }
     f->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->root < 0) {
         return vb_fail(e, VB_EIO, "%s: cannot open the folder: %s", path, strerror(errno));
+    }
+    vb_err err = made ? sync_above(f, e) : VB_OK;
+    if (err) {
+        return err;
     }
     f->lock = openat(f->root, VB_TLOG_LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (f->lock < 0) {
