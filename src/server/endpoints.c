@@ -52,19 +52,20 @@ static void run_chore(vb_job *job) {
     free(c);
 }
 
-void vb_service_put(vb_service *s, vb_exchange *x, void (*run)(vb_service *s, vb_exchange *x)) {
+bool vb_service_put(vb_service *s, vb_exchange *x, void (*run)(vb_service *s, vb_exchange *x)) {
     chore *c = calloc(1, sizeof *c);
     if (c) {
         *c = (chore){{run_chore, NULL}, s, x, run};
         vb_exchange_hold(x);
         if (vb_workers_put(s->workers, &c->job, false)) {
-            return;
+            return true;
         }
         vb_exchange_release(x);
         free(c);
     }
     vb_exchange_set_header(x, "Retry-After", "2");
     vb_exchange_fail(x, 503, "overloaded", "this server has too much to do");
+    return false;
 }
 
 /* Answers. */

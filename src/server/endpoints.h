@@ -9,8 +9,8 @@ enum { VB_SERVER_ROUTES = 16 };
 /* Fills the table for a service; body_bytes_max is that of large bodies. */
 void vb_server_routes(vb_httpd_route routes[VB_SERVER_ROUTES], size_t body_bytes_max);
 
-/* Runs what may block on a worker; replies 503 when there are too many such. */
-void vb_service_put(vb_service *s, vb_exchange *x, void (*run)(vb_service *s, vb_exchange *x));
+/* Runs what may block on a worker; false: there are too many such, and it has replied 503. */
+bool vb_service_put(vb_service *s, vb_exchange *x, void (*run)(vb_service *s, vb_exchange *x));
 
 /* records.c: GET /v1/receipts. */
 void vb_record_handle(void *user, vb_exchange *x);

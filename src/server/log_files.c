@@ -21,7 +21,8 @@
 
 enum {
     FILE_BYTES_MAX = VB_TLOG_TILE_WIDTH * (2 + VB_TLOG_ENTRY_BYTES_MAX), /* a full bundle */
-    PART_BYTES = 1 << 14
+    PART_BYTES = 1 << 14,
+    AT_ONCE_MAX = 16 /* files that are being read: nobody who asks for them has a key */
 };
 
 static void refuse(vb_exchange *x) {
@@ -80,7 +81,7 @@ static vb_err read_file(const vb_service *s, const char *name, vb_buf *out, bool
     return err ? vb_fail_in(e, err, "%s", path) : VB_OK;
 }
 
-static void show_file(vb_service *s, vb_exchange *x) {
+static void reply_file(vb_service *s, vb_exchange *x) {
     const char *name = vb_exchange_rest(x);
     vb_tlog_file f = {.kind = VB_TLOG_FILE_INFO};
     vb_buf bytes = vb_buf_make(FILE_BYTES_MAX);
@@ -105,6 +106,22 @@ static void show_file(vb_service *s, vb_exchange *x) {
     vb_buf_free(&bytes);
 }
 
+static void show_file(vb_service *s, vb_exchange *x) {
+    reply_file(s, x);
+    atomic_fetch_sub(&s->n_log_files, 1);
+}
+
+/* The workers are those of answers, whom a crowd of readers must not keep waiting. */
+static void put_file(vb_service *s, vb_exchange *x) {
+    if (atomic_fetch_add(&s->n_log_files, 1) >= AT_ONCE_MAX) {
+        vb_exchange_set_header(x, "Retry-After", "1");
+        vb_exchange_fail(x, 503, "overloaded", "too many read the log at once");
+    } else if (vb_service_put(s, x, show_file)) {
+        return;
+    }
+    atomic_fetch_sub(&s->n_log_files, 1);
+}
+
 void vb_log_file_handle(void *user, vb_exchange *x) {
     vb_service *s = user;
     vb_tlog_file f;
@@ -113,7 +130,7 @@ void vb_log_file_handle(void *user, vb_exchange *x) {
     } else if (f.kind == VB_TLOG_FILE_CHECKPOINT) {
         show_checkpoint(s, x);
     } else {
-        vb_service_put(s, x, show_file);
+        put_file(s, x);
     }
 }
 

@@ -55,6 +55,7 @@ typedef struct vb_service {
     vb_publisher *publisher; /* NULL: no log */
     vb_api_log log;          /* what answers say of it */
     char log_key[VB_TLOG_VKEY_BYTES_MAX + 1];
+    atomic_size_t n_log_files; /* of the log that are being read */
     pthread_mutex_t chain_lock;
     vb_local_chain *chain;
     vb_rounds *rounds;     /* NULL: no public beacon */
