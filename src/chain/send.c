@@ -236,6 +236,7 @@ vb_err vb_chain_send(const vb_chain_node *n, const vb_chain_signer *signer, cons
     sending s = {.n = n, .signer = signer, .o = o, .tx = *call, .out = out, .e = e};
     s.until_ms = n->clock_ms(n->user) + 1000 * (uint64_t)(o->give_up_s ? o->give_up_s : GIVE_UP_S);
     vb_err err = prepare(&s);
+    out->fees = s.tx.fees;
     err = err ? err : send_form(&s);
     return err ? err : follow(&s);
 }

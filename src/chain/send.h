@@ -36,6 +36,7 @@ typedef struct vb_chain_send_options {
 typedef struct vb_chain_sent_result {
     uint8_t hash[VB_KECCAK256_BYTES]; /* of the transaction that is on chain */
     vb_chain_mined mined;
+    vb_chain_fees fees;     /* that it was sent with */
     uint32_t n_sent;        /* with how many fees it was sent */
     uint32_t n_reorganised; /* how often a block that had it was taken back */
 } vb_chain_sent_result;
