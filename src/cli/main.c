@@ -20,6 +20,8 @@ static const struct {
     {"key", "the key that signs receipts", vb_cmd_key},
     {"receipts", "what a server has answered, from its store", vb_cmd_receipts},
     {"log", "a server's transparency log: verify it, prove from it, mirror it", vb_cmd_log},
+    {"publish", "put checkpoints, commitments and what is public of answers on a chain",
+     vb_cmd_publish},
     {"beacon", "public randomness: fetch it, check it", vb_cmd_beacon},
     {"inspect", "metadata, tensors and memory of a model file", vb_cmd_inspect},
     {"tokenize", "text to token ids, and back", vb_cmd_tokenize},
