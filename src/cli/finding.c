@@ -17,6 +17,7 @@ const char *vb_record_kind_name(vb_record_kind k) {
     case VB_RECORD_PROMPT: return "prompt";
     case VB_RECORD_OPENING: return "opening";
     case VB_RECORD_ROUND: return "round";
+    case VB_RECORD_STATEMENT: return "statement";
     case VB_RECORD_UNKNOWN: break;
     }
     return "unknown";

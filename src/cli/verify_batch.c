@@ -153,7 +153,8 @@ static void print_finding(batch *b, const vb_finding *f, const char *path) {
 
 /* Rounds, prompts and openings have no number, and what they stand beside is another file. */
 static bool is_beside(vb_record_kind k) {
-    return k == VB_RECORD_PROMPT || k == VB_RECORD_OPENING || k == VB_RECORD_ROUND;
+    return k == VB_RECORD_PROMPT || k == VB_RECORD_OPENING || k == VB_RECORD_ROUND ||
+           k == VB_RECORD_STATEMENT;
 }
 
 static void ignore(batch *b, vb_record_kind kind, const char *path) {

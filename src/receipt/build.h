@@ -1,6 +1,6 @@
 /*
  * Building the JSON trees of this folder. A vb_build carries the first failure, so that building is
- * a list of puts and one look at its end. Internal to src/receipt and src/tlog.
+ * a list of puts and one look at its end. Internal to src/receipt, src/tlog and src/witness.
  *
  * A NULL value is what jansson gives for text that is not UTF-8, for a number that JSON has not,
  * and for want of memory; they can not be told apart here: VB_EFORMAT, with a message that says so.

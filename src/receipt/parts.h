@@ -1,6 +1,6 @@
 /*
  * What a receipt shares with the records around it: request, commitment and prompt, as trees
- * (encode.c) and back (decode.c). Internal to src/receipt and src/tlog.
+ * (encode.c) and back (decode.c). Internal to src/receipt, src/tlog and src/witness.
  *
  * The read functions return the first error, or VB_OK; what they allocate belongs to the structure
  * that they fill, also after an error.

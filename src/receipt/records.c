@@ -289,9 +289,13 @@ static vb_record_kind kind_of_format(const char *s, size_t n) {
         const char *family;
         vb_record_kind kind;
     } families[] = {
-        {"verbatim.receipt/", VB_RECORD_RECEIPT}, {"verbatim.commitment/", VB_RECORD_COMMITMENT},
-        {"verbatim.abort/", VB_RECORD_ABORT},     {"verbatim.prompt/", VB_RECORD_PROMPT},
-        {"verbatim.opening/", VB_RECORD_OPENING}, {"verbatim.round/", VB_RECORD_ROUND},
+        {"verbatim.receipt/", VB_RECORD_RECEIPT},
+        {"verbatim.commitment/", VB_RECORD_COMMITMENT},
+        {"verbatim.abort/", VB_RECORD_ABORT},
+        {"verbatim.prompt/", VB_RECORD_PROMPT},
+        {"verbatim.opening/", VB_RECORD_OPENING},
+        {"verbatim.round/", VB_RECORD_ROUND},
+        {"verbatim.statement/", VB_RECORD_STATEMENT},
     };
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         size_t n_family = strlen(families[i].family);

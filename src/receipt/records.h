@@ -33,7 +33,8 @@ typedef enum vb_record_kind {
     VB_RECORD_ABORT,
     VB_RECORD_PROMPT,
     VB_RECORD_OPENING,
-    VB_RECORD_ROUND
+    VB_RECORD_ROUND,
+    VB_RECORD_STATEMENT
 } vb_record_kind;
 vb_record_kind vb_record_kind_of(const void *bytes, size_t n_bytes);
 
