@@ -4,7 +4,7 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
-#include "unit/store/store_test.h"
+#include "unit/store/journal_test.h"
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -57,6 +57,7 @@ static void json_free(void *p) {
 static vb_store *store;
 static vb_receipt r;
 static vb_error e;
+static const vb_store_options with_journal = {.journal = true};
 
 typedef struct attempt {
     const char *name;
@@ -145,13 +146,13 @@ static void close_store(void) {
 }
 
 static vb_err open_it(void) {
-    return vb_store_open(path, key, NULL, &store, NULL, &e);
+    return vb_store_open(path, key, &with_journal, &store, NULL, &e);
 }
 
 static void after_opening(bool done) {
     assert_true(done == (store != NULL));
     if (!done) {
-        store = open_store(NULL, NULL);
+        store = open_store(&with_journal, NULL);
     }
 }
 
@@ -212,14 +213,15 @@ static void each_allocation(void **state) {
     };
     (void)state;
     vb_receipt_init(&r);
-    store = open_store(NULL, NULL);
+    store = open_store(&with_journal, NULL);
     add_receipt(store, "vr");
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
         fail_each(&attempts[i]);
+        audit_journal(store); /* an entry where there is a record, and nowhere else */
     }
     vb_receipt_free(&r);
     close_store();
-    store = open_store(NULL, NULL);
+    store = open_store(&with_journal, NULL);
     close_store();
 }
 
