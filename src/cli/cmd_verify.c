@@ -215,22 +215,6 @@ static int verify_many(invocation *o, char **paths, size_t n_paths) {
     return status;
 }
 
-static vb_err read_level(invocation *o, vb_error *e) {
-    if (strcmp(o->level, "receipt") == 0) {
-        o->v.level = VB_LEVEL_RECEIPT;
-    } else if (strcmp(o->level, "sample") == 0) {
-        o->v.level = VB_LEVEL_SAMPLE;
-    } else if (strcmp(o->level, "full") == 0) {
-        o->v.level = VB_LEVEL_FULL;
-    } else {
-        return vb_fail(e, VB_EINVAL, "--level %.20s: expected receipt, sample or full", o->level);
-    }
-    if (o->samples_given && o->v.level != VB_LEVEL_SAMPLE) {
-        return vb_fail(e, VB_EINVAL, "--samples is for --level sample");
-    }
-    return VB_OK;
-}
-
 static const vb_command_spec spec_of_verify = {
     .name = "verify",
     .arguments = "RECEIPT|FOLDER... [-m FILE] [OPTIONS]",
@@ -277,7 +261,7 @@ int vb_cmd_verify(int argc, char **argv) {
     int status = vb_options_parse(&spec, argc, argv, &rest, &n_rest);
     if (status < 0) {
         vb_error e = {VB_OK, ""};
-        vb_err err = read_level(o, &e);
+        vb_err err = vb_verification_read_level(&o->v, o->level, o->samples_given, &e);
         if (err || (err = vb_verification_begin(&o->v, &e))) {
             status = vb_app_fail(&o->v.a, "verify", err, &e);
         } else {

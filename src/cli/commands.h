@@ -12,6 +12,7 @@ int vb_cmd_key(int argc, char **argv);
 int vb_cmd_receipts(int argc, char **argv);
 int vb_cmd_log(int argc, char **argv);
 int vb_cmd_publish(int argc, char **argv);
+int vb_cmd_attest(int argc, char **argv);
 int vb_cmd_beacon(int argc, char **argv);
 int vb_cmd_inspect(int argc, char **argv);
 int vb_cmd_tokenize(int argc, char **argv);

@@ -27,6 +27,23 @@ void vb_verification_options(vb_verification *v, vb_opt_table *t) {
     vb_trust_option_add(&v->b, t);
 }
 
+vb_err vb_verification_read_level(vb_verification *v, const char *name, bool samples_given,
+                                  vb_error *e) {
+    if (strcmp(name, "receipt") == 0) {
+        v->level = VB_LEVEL_RECEIPT;
+    } else if (strcmp(name, "sample") == 0) {
+        v->level = VB_LEVEL_SAMPLE;
+    } else if (strcmp(name, "full") == 0) {
+        v->level = VB_LEVEL_FULL;
+    } else {
+        return vb_fail(e, VB_EINVAL, "--level %.20s: expected receipt, sample or full", name);
+    }
+    if (samples_given && v->level != VB_LEVEL_SAMPLE) {
+        return vb_fail(e, VB_EINVAL, "--samples is for --level sample");
+    }
+    return VB_OK;
+}
+
 /* A commitment record, which must hold: a false one would refute honest receipts. */
 static vb_err read_commitment_record(vb_verification *v, vb_error *e) {
     char *bytes = NULL;

@@ -47,6 +47,10 @@ typedef struct vb_verification {
 /* --key, --trust, --prompt, --commitment, --nonce, --rehash. */
 void vb_verification_options(vb_verification *v, vb_opt_table *t);
 
+/* Sets the level by its name, full, sample or receipt. samples_given: --samples was. */
+VB_MUST_CHECK vb_err vb_verification_read_level(vb_verification *v, const char *name,
+                                                bool samples_given, vb_error *e);
+
 /* Reads what the options name. */
 VB_MUST_CHECK vb_err vb_verification_begin(vb_verification *v, vb_error *e);
 void vb_verification_end(vb_verification *v);
