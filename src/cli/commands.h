@@ -13,6 +13,7 @@ int vb_cmd_receipts(int argc, char **argv);
 int vb_cmd_log(int argc, char **argv);
 int vb_cmd_publish(int argc, char **argv);
 int vb_cmd_attest(int argc, char **argv);
+int vb_cmd_confirm(int argc, char **argv);
 int vb_cmd_beacon(int argc, char **argv);
 int vb_cmd_inspect(int argc, char **argv);
 int vb_cmd_tokenize(int argc, char **argv);

@@ -13,6 +13,7 @@ enum {
     VB_EXIT_REFUTED = 10,
     VB_EXIT_UNVERIFIABLE = 11,
     VB_EXIT_ROLLED_BACK = 12, /* a log shows less than it has shown before (verbatim log follow) */
+    VB_EXIT_UNCONFIRMED = 13, /* too few witnesses confirm it so far (verbatim confirm) */
     VB_EXIT_CANCELLED = 130   /* Ctrl-C */
 };
 

@@ -23,6 +23,7 @@ static const struct {
     {"publish", "put checkpoints, commitments and what is public of answers on a chain",
      vb_cmd_publish},
     {"attest", "verify a receipt and sign the verdict for contracts", vb_cmd_attest},
+    {"confirm", "whether enough witnesses confirm a receipt on a chain", vb_cmd_confirm},
     {"beacon", "public randomness: fetch it, check it", vb_cmd_beacon},
     {"inspect", "metadata, tensors and memory of a model file", vb_cmd_inspect},
     {"tokenize", "text to token ids, and back", vb_cmd_tokenize},
