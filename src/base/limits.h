@@ -84,6 +84,9 @@
 #define VB_TRUST_FILE_BYTES_MAX (1u << 22)
 #define VB_TRUST_ITEMS_MAX 4096u /* of each list in a trust file */
 #define VB_TRUST_NAME_BYTES_MAX 64u
+#define VB_TRUST_WITNESSES_MAX 256u
+#define VB_WITNESS_NAME_BYTES_MAX 255u
+#define VB_WITNESS_URL_BYTES_MAX 1024u
 #define VB_HTTP_BYTES_MAX (1u << 23) /* one answer's body */
 #define VB_HTTP_CONNECT_MS 5000u
 #define VB_HTTP_TOTAL_MS 10000u

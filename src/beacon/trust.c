@@ -16,14 +16,16 @@
 #include "json/json.h"
 
 static const char format[] = "verbatim.trust/1";
-static const char *const names[] = {"beacons", "drand", "ethereum",    "format", "modes",
-                                    "nist",    "theta", "server_keys", NULL};
+static const char *const names[] = {"beacons", "drand",     "ethereum", "format",
+                                    "modes",   "nist",      "quorum",   "server_keys",
+                                    "theta",   "witnesses", NULL};
 static const char *const drand_names[] = {"beacon_id", "genesis_time", "group_hash", "hash",
                                           "period",    "public_key",   "scheme",     NULL};
 static const char *const theta_names[] = {"chain", "from", "to", "validators", NULL};
 static const char *const validator_names[] = {"id", "stake", NULL};
 static const char *const ethereum_names[] = {"chain_id", "hash", "number", NULL};
 static const char *const key_names[] = {"key", "name", NULL};
+static const char *const witness_names[] = {"key", "name", "url", NULL};
 
 /* Reads item i of a list, a value at path, into its place in t. */
 typedef vb_err read_item(vb_trust *t, size_t i, const json_t *value, const char *path, vb_error *e);
@@ -286,12 +288,39 @@ static vb_err read_nist(vb_trust *t, size_t i, const json_t *value, const char *
     return VB_OK;
 }
 
+static vb_err read_witness(vb_trust *t, size_t i, const json_t *value, const char *path,
+                           vb_error *e) {
+    vb_trust_witness *w = &t->witnesses[i];
+    vb_fields f = vb_fields_open(value, path, witness_names, e);
+    vb_field_hex(&f, "key", w->key, sizeof w->key);
+    vb_field_name(&f, "name", 1, w->name, sizeof w->name);
+    vb_field_name_or_null(&f, "url", w->url, sizeof w->url);
+    if (!f.err && i > 0 && memcmp(w[-1].key, w->key, sizeof w->key) >= 0) {
+        vb_field_fail(&f, VB_EFORMAT, "key", "expected ascending keys, none twice");
+    }
+    t->n_witnesses += !f.err;
+    return f.err;
+}
+
+/* How many of the witnesses it takes. */
+static void read_quorum(vb_fields *f, vb_trust *t) {
+    if (f->err || !vb_field(f, "quorum")) {
+        return;
+    }
+    if (t->n_witnesses == 0) {
+        vb_field_fail(f, VB_EFORMAT, "quorum", "expected witnesses beside it");
+    } else {
+        vb_field_u32(f, "quorum", 1, (uint32_t)t->n_witnesses, &t->quorum);
+    }
+}
+
 /* How many items the list has; 0 when the file does not have it. */
 static size_t count(vb_fields *f, const char *name) {
     if (f->err || !vb_field(f, name)) {
         return 0;
     }
-    const json_t *array = vb_field_array(f, name, 0, VB_TRUST_ITEMS_MAX);
+    const json_t *array = vb_field_array(
+        f, name, 0, strcmp(name, "witnesses") == 0 ? VB_TRUST_WITNESSES_MAX : VB_TRUST_ITEMS_MAX);
     return array ? json_array_size(array) : 0;
 }
 
@@ -305,8 +334,9 @@ static void make_room(vb_fields *f, vb_trust *t) {
     t->ethereum = make_items(count(f, "ethereum"), sizeof *t->ethereum);
     t->nist_certificates =
         make_items(b->n_nist_certificates + count(f, "nist"), sizeof *t->nist_certificates);
+    t->witnesses = make_items(count(f, "witnesses"), sizeof *t->witnesses);
     if (!t->server_keys || !t->beacons || !t->drand || !t->theta || !t->ethereum ||
-        !t->nist_certificates) {
+        !t->nist_certificates || !t->witnesses) {
         vb_field_fail(f, VB_ENOMEM, "", "no memory for its lists");
         return;
     }
@@ -371,6 +401,8 @@ vb_err vb_trust_parse(const void *bytes, size_t n_bytes, vb_trust **out, vb_erro
     read_list(&f, "theta", t, read_theta);
     read_list(&f, "ethereum", t, read_ethereum);
     read_list(&f, "nist", t, read_nist);
+    read_list(&f, "witnesses", t, read_witness);
+    read_quorum(&f, t);
     json_decref(doc);
     if (f.err) {
         vb_trust_free(t);
@@ -393,6 +425,7 @@ void vb_trust_free(vb_trust *t) {
     free(t->theta);
     free(t->ethereum);
     free(t->nist_certificates);
+    free(t->witnesses);
     free(t);
 }
 
@@ -433,6 +466,15 @@ const vb_trust_key *vb_trust_server_key(const vb_trust *t, const uint8_t key[32]
     for (size_t i = 0; i < t->n_server_keys; i++) {
         if (memcmp(t->server_keys[i].key, key, sizeof t->server_keys[i].key) == 0) {
             return &t->server_keys[i];
+        }
+    }
+    return NULL;
+}
+
+const vb_trust_witness *vb_trust_witness_of_key(const vb_trust *t, const uint8_t key[32]) {
+    for (size_t i = 0; i < t->n_witnesses; i++) {
+        if (memcmp(t->witnesses[i].key, key, sizeof t->witnesses[i].key) == 0) {
+            return &t->witnesses[i];
         }
     }
     return NULL;

@@ -56,6 +56,13 @@ typedef struct vb_trust_key {
     uint8_t key[32];
 } vb_trust_key;
 
+/* Whose statements about receipts count (spec/witness.md section 4). */
+typedef struct vb_trust_witness {
+    uint8_t key[32];
+    char name[VB_WITNESS_NAME_BYTES_MAX + 1];
+    char url[VB_WITNESS_URL_BYTES_MAX + 1]; /* "": none */
+} vb_trust_witness;
+
 typedef struct vb_trust {
     bool any_server_key; /* else only these */
     vb_trust_key *server_keys;
@@ -72,6 +79,9 @@ typedef struct vb_trust {
     size_t n_ethereum;
     uint8_t (*nist_certificates)[64]; /* SHA-512 of the certificate's DER */
     size_t n_nist_certificates;
+    vb_trust_witness *witnesses; /* ascending keys */
+    size_t n_witnesses;
+    uint32_t quorum; /* of them, 1 .. n_witnesses; 0: the file does not say */
 } vb_trust;
 
 /* vb_trust.modes when all are accepted: next, latest, fixed, local. */
@@ -92,5 +102,6 @@ const vb_drand_chain *vb_trust_drand(const vb_trust *t, const uint8_t hash[32]);
 const vb_drand_chain *vb_trust_drand_named(const vb_trust *t, const char *beacon_id);
 bool vb_trust_accepts_beacon(const vb_trust *t, const char *id); /* "beacons" in the file */
 const vb_trust_key *vb_trust_server_key(const vb_trust *t, const uint8_t key[32]);
+const vb_trust_witness *vb_trust_witness_of_key(const vb_trust *t, const uint8_t key[32]);
 
 #endif

@@ -35,6 +35,10 @@ def main():
                 trust[kind] = c["trust"][kind]
     write(root, "trust", "everything", json.dumps(trust, indent=1).encode())
     write(root, "trust", "nothing", b'{"format":"verbatim.trust/1"}')
+    witnesses = [{"key": "01" * 32, "name": "w.example", "url": "https://w.example"},
+                 {"key": "02" * 32, "name": "v", "url": None}]
+    write(root, "trust", "witnesses", json.dumps(
+        {"format": "verbatim.trust/1", "quorum": 1, "witnesses": witnesses}, separators=(",", ":")).encode())
 
     drand = cases(root, "drand")
     for c in drand:

@@ -77,6 +77,14 @@ def _server_key(value):
     return strict.hexadecimal(key, 32)
 
 
+def _witness(value):
+    key, who, url = strict.members(value, "key", "name", "url")
+    strict.name(who, 1, 255)
+    if url is not None:
+        strict.name(url, 1, 1024)
+    return strict.hexadecimal(key, 32)
+
+
 def _beacon(value):
     if strict.name(value).partition(":")[:2] not in [(k, ":") for k in KINDS]:
         raise strict.BadForm("not a beacon of a known kind")
@@ -119,6 +127,10 @@ class Trust:
         self.ethereum = take("ethereum", _ethereum) or []
         _different([block[:2] for block in self.ethereum])
         self.nist = {bytes.fromhex(_NIST)} | set(take("nist", lambda v: strict.hexadecimal(v, 64)) or [])
+        self.witnesses = strict.array(strict.ascending(take("witnesses", _witness) or []), 0, 256)
+        self.quorum = value.pop("quorum", None)
+        if self.quorum is not None:
+            strict.integer(self.quorum, 1, len(self.witnesses))
         if value:
             raise strict.BadForm(f"unknown members: {', '.join(value)}")
         for i, a in enumerate(self.theta):

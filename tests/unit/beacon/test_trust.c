@@ -111,6 +111,92 @@ static void everything_is_read(void **state) {
     vb_trust_free(t);
 }
 
+/* Witnesses 1 and 2 and a quorum of both, or what replaces a part of that. */
+static void expect_witnesses(const char *from, const char *to, const char *path) {
+    static const char text[] =
+        "{\"format\":\"verbatim.trust/1\",\"quorum\":2,\"witnesses\":["
+        "{\"key\":\"0101010101010101010101010101010101010101010101010101010101010101\","
+        "\"name\":\"one\",\"url\":null},"
+        "{\"key\":\"0202020202020202020202020202020202020202020202020202020202020202\","
+        "\"name\":\"two\",\"url\":\"https://two.example\"}]}";
+    char changed[2 * sizeof text];
+    const char *at = strstr(text, from);
+    vb_trust *t = NULL;
+    vb_error e;
+    assert_non_null(at);
+    snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    if (path) {
+        vb_err err = parse_text(changed, &t, &e);
+        if (err != VB_EFORMAT || strncmp(e.msg, path, strlen(path)) != 0) {
+            fail_msg("%s: %s: %s", path, vb_err_name(err), e.msg);
+        }
+        return;
+    }
+    if (parse_text(changed, &t, &e)) {
+        fail_msg("%s", e.msg);
+    }
+    assert_int_equal(t->n_witnesses, 2);
+    assert_string_equal(t->witnesses[0].name, "one");
+    assert_string_equal(t->witnesses[0].url, "");
+    assert_string_equal(t->witnesses[1].url, "https://two.example");
+    uint8_t key[32];
+    memset(key, 2, sizeof key);
+    assert_ptr_equal(vb_trust_witness_of_key(t, key), &t->witnesses[1]);
+    key[0] = 3;
+    assert_null(vb_trust_witness_of_key(t, key));
+    assert_int_equal(t->quorum, strstr(changed, "quorum") ? 2 : 0);
+    vb_trust_free(t);
+}
+
+static void witnesses_and_their_quorum(void **state) {
+    (void)state;
+    expect_witnesses("one", "one", NULL);
+    expect_witnesses("\"quorum\":2,", "", NULL);
+    expect_witnesses("\"quorum\":2", "\"quorum\":0", "trust.quorum:");
+    expect_witnesses("\"quorum\":2", "\"quorum\":3", "trust.quorum:");
+    expect_witnesses("\"quorum\":2", "\"quorum\":\"2\"", "trust.quorum:");
+    expect_witnesses("\"witnesses\"", "\"witnesse\"", "trust.witnesse:");
+    expect_witnesses("0202", "0001", "trust.witnesses[1].key:");
+    expect_witnesses("0202020202020202020202020202020202020202020202020202020202020202",
+                     "0101010101010101010101010101010101010101010101010101010101010101",
+                     "trust.witnesses[1].key:");
+    expect_witnesses("0202", "02", "trust.witnesses[1].key:");
+    expect_witnesses("\"one\"", "\"\"", "trust.witnesses[0].name:");
+    expect_witnesses("\"url\":null", "\"url\":\"\"", "trust.witnesses[0].url:");
+    expect_witnesses(",\"url\":null", "", "trust.witnesses[0]");
+    vb_trust *t = NULL;
+    vb_error e;
+    assert_int_equal(
+        parse_text("{\"format\":\"verbatim.trust/1\",\"quorum\":1,\"witnesses\":[]}", &t, &e),
+        VB_EFORMAT);
+    assert_int_equal(parse_text("{\"format\":\"verbatim.trust/1\",\"quorum\":1}", &t, &e),
+                     VB_EFORMAT);
+    assert_int_equal(parse_text("{\"format\":\"verbatim.trust/1\",\"witnesses\":[]}", &t, &e),
+                     VB_OK);
+    vb_trust_free(t);
+}
+
+static void at_most_so_many_witnesses(void **state) {
+    (void)state;
+    for (unsigned n = VB_TRUST_WITNESSES_MAX; n <= VB_TRUST_WITNESSES_MAX + 1; n++) {
+        json_t *doc = json_pack("{s:s, s:i}", "format", "verbatim.trust/1", "quorum", 256);
+        json_t *list = json_array();
+        vb_trust *t = NULL;
+        vb_error e;
+        for (unsigned i = 0; i < n; i++) {
+            char key[65];
+            snprintf(key, sizeof key, "%064x", i);
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:n}", "key", key, "name", "w", "url"));
+        }
+        json_object_set_new(doc, "witnesses", list);
+        vb_err err = parse(doc, &t, &e);
+        assert_int_equal(err == VB_OK, n == VB_TRUST_WITNESSES_MAX);
+        vb_trust_free(t);
+        json_decref(doc);
+    }
+}
+
 static void nothing_but_the_format(void **state) {
     vb_trust *t = NULL;
     vb_error e;
@@ -575,6 +661,8 @@ static void accepted_beacons(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_is_read),
+        cmocka_unit_test(witnesses_and_their_quorum),
+        cmocka_unit_test(at_most_so_many_witnesses),
         cmocka_unit_test(nothing_but_the_format),
         cmocka_unit_test(builtin_chains_are_the_pinned_ones),
         cmocka_unit_test(builtin_chains_are_those_of_the_network),
