@@ -95,13 +95,13 @@ void vb_tlog_range_root(const vb_tlog_range *r, vb_tlog_hash *out) {
 }
 
 /* Of the n leaves from `start`, which is a multiple of every power of two up to n. */
-static vb_err root_of(uint64_t start, uint64_t n, vb_tlog_hash_fn read, void *user,
+static vb_err root_of(uint64_t start, uint64_t n, vb_tlog_hash_fn get, void *user,
                       vb_tlog_hash *out, vb_error *e) {
     folded f = {.any = false};
     for (unsigned level = 0; level <= VB_TLOG_SIZE_BITS_MAX; level++) {
         if (n >> level & 1) {
             vb_tlog_hash h;
-            vb_err err = read(user, level, ((start + n) >> level) - 1, &h, e);
+            vb_err err = get(user, level, ((start + n) >> level) - 1, &h, e);
             if (err) {
                 return err;
             }
@@ -113,10 +113,10 @@ static vb_err root_of(uint64_t start, uint64_t n, vb_tlog_hash_fn read, void *us
     return VB_OK;
 }
 
-vb_err vb_tlog_root(uint64_t size, vb_tlog_hash_fn read, void *user, vb_tlog_hash *out,
+vb_err vb_tlog_root(uint64_t size, vb_tlog_hash_fn get, void *user, vb_tlog_hash *out,
                     vb_error *e) {
     VB_ASSERT(size <= VB_TLOG_SIZE_MAX);
-    return root_of(0, size, read, user, out, e);
+    return root_of(0, size, get, user, out, e);
 }
 
 /* Paths */
@@ -127,7 +127,7 @@ typedef struct walk {
     uint64_t start, n;
     size_t n_path;
     vb_tlog_hash path[VB_TLOG_PATH_MAX];
-    vb_tlog_hash_fn read;
+    vb_tlog_hash_fn get;
     void *user;
 } walk;
 
@@ -164,7 +164,7 @@ static void give_path(const walk *w, vb_tlog_hash path[VB_TLOG_PATH_MAX], size_t
     *n = w->n_path;
 }
 
-vb_err vb_tlog_prove(uint64_t index, uint64_t size, vb_tlog_hash_fn read, void *user,
+vb_err vb_tlog_prove(uint64_t index, uint64_t size, vb_tlog_hash_fn get, void *user,
                      vb_tlog_hash path[VB_TLOG_PATH_MAX], size_t *n, vb_error *e) {
     VB_ASSERT(index < size && size <= VB_TLOG_SIZE_MAX);
     walk w = {.n = size, .read = read, .user = user};
@@ -182,7 +182,7 @@ vb_err vb_tlog_prove(uint64_t index, uint64_t size, vb_tlog_hash_fn read, void *
 /* Down to where the first `old` leaves end, with a subtree's last leaf. That subtree's root is the
  * path's first hash, but, when whole is false, not if it is the root of all `old`: the reader has
  * it. */
-static vb_err prove_old(uint64_t old, uint64_t size, bool whole, vb_tlog_hash_fn read, void *user,
+static vb_err prove_old(uint64_t old, uint64_t size, bool whole, vb_tlog_hash_fn get, void *user,
                         vb_tlog_hash path[VB_TLOG_PATH_MAX], size_t *n, vb_error *e) {
     walk w = {.n = size, .read = read, .user = user};
     while (w.start + w.n != old) {
@@ -194,7 +194,7 @@ static vb_err prove_old(uint64_t old, uint64_t size, bool whole, vb_tlog_hash_fn
     }
     if (whole || w.start != 0) {
         VB_ASSERT(w.n_path < VB_TLOG_PATH_MAX);
-        vb_err err = root_of(w.start, w.n, read, user, &w.path[w.n_path], e);
+        vb_err err = root_of(w.start, w.n, get, user, &w.path[w.n_path], e);
         if (err) {
             return err;
         }
@@ -204,16 +204,16 @@ static vb_err prove_old(uint64_t old, uint64_t size, bool whole, vb_tlog_hash_fn
     return VB_OK;
 }
 
-vb_err vb_tlog_prove_consistency(uint64_t old, uint64_t size, vb_tlog_hash_fn read, void *user,
+vb_err vb_tlog_prove_consistency(uint64_t old, uint64_t size, vb_tlog_hash_fn get, void *user,
                                  vb_tlog_hash path[VB_TLOG_PATH_MAX], size_t *n, vb_error *e) {
     VB_ASSERT(old > 0 && old <= size && size <= VB_TLOG_SIZE_MAX);
-    return prove_old(old, size, false, read, user, path, n, e);
+    return prove_old(old, size, false, get, user, path, n, e);
 }
 
-vb_err vb_tlog_prove_prefix(uint64_t old, uint64_t size, vb_tlog_hash_fn read, void *user,
+vb_err vb_tlog_prove_prefix(uint64_t old, uint64_t size, vb_tlog_hash_fn get, void *user,
                             vb_tlog_hash path[VB_TLOG_PATH_MAX], size_t *n, vb_error *e) {
     VB_ASSERT(old > 0 && old < size && size <= VB_TLOG_SIZE_MAX);
-    return prove_old(old, size, true, read, user, path, n, e);
+    return prove_old(old, size, true, get, user, path, n, e);
 }
 
 /* Checking */

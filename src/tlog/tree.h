@@ -50,19 +50,19 @@ typedef vb_err (*vb_tlog_hash_fn)(void *user, unsigned level, uint64_t index, vb
 
 /* The root of the first `size` leaves (at most VB_TLOG_SIZE_MAX, here and below), from full
  * subtrees. Errors, here and below, are those of read. */
-VB_MUST_CHECK vb_err vb_tlog_root(uint64_t size, vb_tlog_hash_fn read, void *user,
-                                  vb_tlog_hash *out, vb_error *e);
+VB_MUST_CHECK vb_err vb_tlog_root(uint64_t size, vb_tlog_hash_fn get, void *user, vb_tlog_hash *out,
+                                  vb_error *e);
 /* Audit path of leaf index < size; *n hashes, from the leaf's sibling up. */
-VB_MUST_CHECK vb_err vb_tlog_prove(uint64_t index, uint64_t size, vb_tlog_hash_fn read, void *user,
+VB_MUST_CHECK vb_err vb_tlog_prove(uint64_t index, uint64_t size, vb_tlog_hash_fn get, void *user,
                                    vb_tlog_hash path[VB_TLOG_PATH_MAX], size_t *n, vb_error *e);
 /* Consistency of the first `old` leaves, 0 < old <= size, with all `size`: as RFC 6962 has it. */
-VB_MUST_CHECK vb_err vb_tlog_prove_consistency(uint64_t old, uint64_t size, vb_tlog_hash_fn read,
+VB_MUST_CHECK vb_err vb_tlog_prove_consistency(uint64_t old, uint64_t size, vb_tlog_hash_fn get,
                                                void *user, vb_tlog_hash path[VB_TLOG_PATH_MAX],
                                                size_t *n, vb_error *e);
 /* The same, 0 < old < size, standing by itself: when old is a power of two, RFC 6962 leaves out the
  * first hash, which is the old root that its reader has. Here it is there, so that the path alone
  * leads to both roots: what a proof that an old root is another one needs. */
-VB_MUST_CHECK vb_err vb_tlog_prove_prefix(uint64_t old, uint64_t size, vb_tlog_hash_fn read,
+VB_MUST_CHECK vb_err vb_tlog_prove_prefix(uint64_t old, uint64_t size, vb_tlog_hash_fn get,
                                           void *user, vb_tlog_hash path[VB_TLOG_PATH_MAX],
                                           size_t *n, vb_error *e);
 

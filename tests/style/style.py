@@ -11,7 +11,9 @@ LAYERS = ["base", "json", "arith", "kernels", "gguf", "tokenizer", "template", "
           "cli"]
 
 # Folders (or files) that read no clock, network, file, thread or environment.
-PURE = ["src/arith/", "src/kernels/scalar/", "src/sample/", "src/json/", "src/grammar/", "src/receipt/", "src/api/", "src/verify/check.c",
+PURE = ["src/arith/", "src/kernels/scalar/", "src/sample/", "src/json/", "src/grammar/", "src/receipt/", "src/api/", "src/verify/check.c", "src/chain/abi.c", "src/chain/tx.c", "src/chain/verdict.c",
+        "src/tlog/tree.c", "src/tlog/entry.c", "src/tlog/note.c", "src/tlog/proof.c", "src/tlog/record.c", "src/tlog/evidence.c",
+        "src/tlog/evidence_check.c", "src/tlog/order.c", "src/tlog/path.c",
         "src/verify/report.c", "src/verify/generation.c", "src/witness/statement.c"]
 IMPURE = r"\b(fopen|open|read|write|getenv|time|clock|clock_gettime|gettimeofday|socket|connect|" \
          r"pthread_\w+|getrandom|system|fork|printf|fprintf|puts|exit|abort)\s*\("
