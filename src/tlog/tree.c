@@ -137,7 +137,7 @@ static vb_err step(walk *w, bool to_the_left, uint64_t left, vb_error *e) {
     uint64_t aside = to_the_left ? w->start + left : w->start;
     uint64_t n_aside = to_the_left ? w->n - left : left;
     VB_ASSERT(w->n_path < VB_TLOG_PATH_MAX);
-    vb_err err = root_of(aside, n_aside, w->read, w->user, &w->path[w->n_path], e);
+    vb_err err = root_of(aside, n_aside, w->get, w->user, &w->path[w->n_path], e);
     if (err) {
         return err;
     }
@@ -167,7 +167,7 @@ static void give_path(const walk *w, vb_tlog_hash path[VB_TLOG_PATH_MAX], size_t
 vb_err vb_tlog_prove(uint64_t index, uint64_t size, vb_tlog_hash_fn get, void *user,
                      vb_tlog_hash path[VB_TLOG_PATH_MAX], size_t *n, vb_error *e) {
     VB_ASSERT(index < size && size <= VB_TLOG_SIZE_MAX);
-    walk w = {.n = size, .read = read, .user = user};
+    walk w = {.n = size, .get = get, .user = user};
     while (w.n > 1) {
         uint64_t left = left_of(w.n);
         vb_err err = step(&w, index < w.start + left, left, e);
@@ -184,7 +184,7 @@ vb_err vb_tlog_prove(uint64_t index, uint64_t size, vb_tlog_hash_fn get, void *u
  * it. */
 static vb_err prove_old(uint64_t old, uint64_t size, bool whole, vb_tlog_hash_fn get, void *user,
                         vb_tlog_hash path[VB_TLOG_PATH_MAX], size_t *n, vb_error *e) {
-    walk w = {.n = size, .read = read, .user = user};
+    walk w = {.n = size, .get = get, .user = user};
     while (w.start + w.n != old) {
         uint64_t left = left_of(w.n);
         vb_err err = step(&w, old <= w.start + left, left, e);

@@ -49,7 +49,7 @@ typedef vb_err (*vb_tlog_hash_fn)(void *user, unsigned level, uint64_t index, vb
                                   vb_error *e);
 
 /* The root of the first `size` leaves (at most VB_TLOG_SIZE_MAX, here and below), from full
- * subtrees. Errors, here and below, are those of read. */
+ * subtrees. Errors, here and below, are those of get. */
 VB_MUST_CHECK vb_err vb_tlog_root(uint64_t size, vb_tlog_hash_fn get, void *user, vb_tlog_hash *out,
                                   vb_error *e);
 /* Audit path of leaf index < size; *n hashes, from the leaf's sibling up. */
