@@ -291,8 +291,8 @@ static void test_failing_drafts(void **state) {
     listener l[2] = {{0}, {0}};
     static job j;
     must(vb_model_load(gguf, &options, &hooked, &e));
-    make_repetitive(&j, 100, 7, 5);
-    j.choices[0].tokens_max = 80;
+    make_repetitive(&j, 200, 7, 11);
+    j.choices[0].tokens_max = 200;
     expect(&j);
     refuses = true;
     static made m;
@@ -399,10 +399,10 @@ static void test_cancel_within_drafts(void **state) {
     static job j;
     vb_scheduler *s = open_scheduler(2, false);
     vb_scheduler_stats t;
-    make_repetitive(&j, 120, 9, 3);
-    j.choices[0].tokens_max = 120;
+    make_repetitive(&j, 200, 7, 11);
+    j.choices[0].tokens_max = 200;
     expect(&j);
-    for (size_t at = 2; at < 60; at += STRIDE) {
+    for (size_t at = 2; at < 200; at += STRIDE) {
         listener l = {.each_token = cancel_at, .user = &at};
         must(submit(s, &l, &j, 0));
         wait_for(&l);
