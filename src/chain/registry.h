@@ -16,7 +16,7 @@
 
 enum {
     VB_CHAIN_PANEL_MAX = 64,        /* members, as the contract has it */
-    VB_CHAIN_COMMITMENTS_MAX = 256, /* of one transaction: about 12 million gas */
+    VB_CHAIN_COMMITMENTS_MAX = 256, /* of one transaction: some six million gas */
     VB_CHAIN_NAME_BYTES_MAX = 1024  /* of a name, an origin or a URL */
 };
 

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 
 const require = createRequire(process.env.VB_NPM_DIR + "/node_modules/");
-const { Interface, SigningKey, Transaction, TypedDataEncoder, computeAddress, getCreateAddress, toBeHex } = require("ethers");
+const { AbiCoder, Interface, SigningKey, Transaction, TypedDataEncoder, computeAddress, getCreateAddress, keccak256, toBeHex } = require("ethers");
 
 // The same cases in every run.
 let state = 20261123n;
@@ -50,6 +50,10 @@ const claim = "tuple(bytes32 record,bytes32 commitment,bytes32 model,bytes32 ans
 const registry = new Interface([
     `function attest(tuple(${claim},uint8 outcome,uint8 level,uint64 judgedAt) v, bytes signature)`,
     "function publishCheckpoint(string origin, uint64 size, bytes32 root, bytes32[] path)",
+    "function commit(bytes32[] values)",
+    "function registerOperator(bytes32 serverKey, string origin, string url)",
+    "function describeModel(bytes32 sha256Digest, string name, string uri, uint64 size)",
+    "function createPanel(address[] members)",
 ]);
 const types = { Verdict: ["bytes32 record", "bytes32 commitment", "bytes32 model", "bytes32 answer", "uint64 drawnAt", "uint8 outcome", "uint8 level", "uint64 judgedAt"]
     .map((s) => ({ type: s.split(" ")[0], name: s.split(" ")[1] })) };
@@ -67,15 +71,33 @@ function calls() {
             `${digest.slice(2)} ${registry.encodeFunctionData("attest", [v, key.sign(digest).serialized]).slice(2)}`]);
         const origin = "verbatim.example/" + "o".repeat(below(70));
         const path = Array.from({ length: below(40) }, () => "0x" + hex(32));
-        const size = sized();
+        const size = 1n + (sized() >> 1n);
         const root = "0x" + hex(32);
         cases.push([["checkpoint", Buffer.from(origin).toString("hex"), size, root.slice(2), ...path.map((p) => p.slice(2))].join(" "),
             registry.encodeFunctionData("publishCheckpoint", [origin, size, root, path]).slice(2)]);
     }
 }
 
+// What publish and confirm send.
+function operations() {
+    const utf8 = (text) => Buffer.from(text).toString("hex") || "-";
+    const call = (name, ...args) => registry.encodeFunctionData(name, args).slice(2);
+    for (let i = 0; i < 100; i++) {
+        const values = Array.from({ length: 1 + below(40) }, () => hex(32));
+        cases.push([["commit", ...values].join(" "), call("commit", values.map((v) => "0x" + v))]);
+        const key = hex(32), name = "n\u00e4me".repeat(1 + below(30)), uri = "u".repeat(below(100)), size = sized();
+        cases.push([`operator ${key} ${utf8(name)} ${utf8(uri)}`, call("registerOperator", "0x" + key, name, uri)]);
+        cases.push([`model ${key} ${utf8(name)} ${utf8(uri)} ${size}`, call("describeModel", "0x" + key, name, uri, size)]);
+        const members = Array.from({ length: 1 + below(64) }, () => hex(20));
+        const sorted = members.toSorted().map((m) => "0x" + m);
+        cases.push([["panel", ...members].join(" "),
+            `${keccak256(AbiCoder.defaultAbiCoder().encode(["address[]"], [sorted])).slice(2)} ${call("createPanel", sorted)}`]);
+    }
+}
+
 transactions();
 calls();
+operations();
 const run = spawnSync(process.argv[2], { input: cases.map(([q]) => q + "\n").join(""), maxBuffer: 1 << 28, encoding: "utf8" });
 if (run.status !== 0) {
     console.log(`${process.argv[2]} ended with ${run.status ?? run.error}: ${run.stderr}`);

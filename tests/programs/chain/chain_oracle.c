@@ -10,6 +10,10 @@
  *                          EIP-712's digest, and the call of attest with the key's signature
  *   checkpoint ORIGIN SIZE ROOT [HASH]...
  *                          the call of publishCheckpoint
+ *   commit HASH...         the call of commit
+ *   operator KEY ORIGIN URL, model DIGEST NAME URI SIZE
+ *                          the calls of registerOperator and describeModel
+ *   panel ADDRESS...       the panel's id, and the call of createPanel
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "chain/abi.h"
+#include "chain/registry.h"
 #include "chain/tx.h"
 #include "chain/verdict.h"
 
@@ -143,26 +148,73 @@ static void verdict(char **w) {
     vb_buf_free(&out);
 }
 
+/* The call, and its memory back. */
+static void print_call(vb_err err, vb_buf *call) {
+    must(err == VB_OK, "not encoded");
+    print_hex(call->data, call->len, "");
+    vb_buf_free(call);
+}
+
 static void checkpoint(char **w, size_t n_words) {
+    vb_tlog_checkpoint c = {.size = number(w[2])};
+    vb_tlog_hash path[VB_TLOG_PATH_MAX];
     size_t n_origin;
-    uint8_t *origin = some(w[1], &n_origin), root[VB_ABI_WORD_BYTES];
-    static uint8_t path[WORDS_MAX][VB_ABI_WORD_BYTES];
-    fixed(w[3], root, sizeof root);
-    for (size_t i = 4; i < n_words; i++) {
-        fixed(w[i], path[i - 4], sizeof path[0]);
-    }
-    vb_abi_call call;
-    vb_buf out = vb_buf_make(LINE_MAX_BYTES);
-    vb_abi_begin(&call, 4);
-    vb_abi_bytes(&call, origin, n_origin);
-    vb_abi_uint(&call, number(w[2]));
-    vb_abi_word(&call, root);
-    vb_abi_words(&call, (const uint8_t(*)[VB_ABI_WORD_BYTES])path, n_words - 4);
-    must(vb_abi_end(&call, VB_CHAIN_PUBLISH_CHECKPOINT, &out, NULL) == VB_OK, "not encoded");
-    print_hex(out.data, out.len, "");
-    vb_abi_free(&call);
-    vb_buf_free(&out);
+    uint8_t *origin = some(w[1], &n_origin);
+    must(n_origin < sizeof c.origin && n_words - 4 <= VB_TLOG_PATH_MAX, "too long");
+    memcpy(c.origin, origin, n_origin);
     free(origin);
+    fixed(w[3], c.root.bytes, sizeof c.root.bytes);
+    for (size_t i = 4; i < n_words; i++) {
+        fixed(w[i], path[i - 4].bytes, sizeof path[0].bytes);
+    }
+    vb_buf out = vb_buf_make(LINE_MAX_BYTES);
+    print_call(vb_chain_call_checkpoint(&c, path, n_words - 4, &out, NULL), &out);
+}
+
+static void commit(char **w, size_t n_words) {
+    static uint8_t values[WORDS_MAX][VB_SHA256_BYTES];
+    for (size_t i = 1; i < n_words; i++) {
+        fixed(w[i], values[i - 1], sizeof values[0]);
+    }
+    vb_buf out = vb_buf_make(LINE_MAX_BYTES);
+    print_call(
+        vb_chain_call_commit((const uint8_t(*)[VB_SHA256_BYTES])values, n_words - 1, &out, NULL),
+        &out);
+}
+
+/* A text of the question's bytes; freed by the caller. */
+static char *text(const char *hex) {
+    size_t n;
+    uint8_t *bytes = some(hex, &n);
+    bytes[n] = 0;
+    return (char *)bytes;
+}
+
+static void registration(char **w, bool model) {
+    uint8_t key[VB_SHA256_BYTES];
+    char *first = text(w[2]), *second = text(w[3]);
+    fixed(w[1], key, sizeof key);
+    vb_buf out = vb_buf_make(LINE_MAX_BYTES);
+    vb_err err = model ? vb_chain_call_model(key, first, second, number(w[4]), &out, NULL)
+                       : vb_chain_call_operator(key, first, second, &out, NULL);
+    print_call(err, &out);
+    free(first);
+    free(second);
+}
+
+static void panel(char **w, size_t n_words) {
+    static vb_chain_panel p;
+    uint8_t id[VB_KECCAK256_BYTES];
+    p.n = n_words - 1;
+    must(p.n <= VB_CHAIN_PANEL_MAX, "too many members");
+    for (size_t i = 0; i < p.n; i++) {
+        fixed(w[i + 1], p.members[i], sizeof p.members[0]);
+    }
+    vb_buf out = vb_buf_make(LINE_MAX_BYTES);
+    must(vb_chain_panel_sort(&p, NULL) == VB_OK && vb_chain_panel_id(&p, id, NULL) == VB_OK,
+         "no panel");
+    print_hex(id, sizeof id, " ");
+    print_call(vb_chain_call_create_panel(&p, &out, NULL), &out);
 }
 
 int main(void) {
@@ -179,6 +231,14 @@ int main(void) {
             verdict(w);
         } else if (strcmp(w[0], "checkpoint") == 0 && n >= 4) {
             checkpoint(w, n);
+        } else if (strcmp(w[0], "commit") == 0 && n >= 2) {
+            commit(w, n);
+        } else if (strcmp(w[0], "operator") == 0 && n == 4) {
+            registration(w, false);
+        } else if (strcmp(w[0], "model") == 0 && n == 5) {
+            registration(w, true);
+        } else if (strcmp(w[0], "panel") == 0 && n >= 2) {
+            panel(w, n);
         } else {
             must(false, "an unknown question");
         }
