@@ -458,8 +458,7 @@ static void one_head(const vb_kernels *k, uint64_t *state, size_t dim, size_t n_
     }
     const size_t q_stride = dim + 5, out_stride = dim + 3;
     float *q = alloc_floats(n_q * q_stride), *out = alloc_floats(n_q * out_stride);
-    const size_t padded = (n_keys + VB_ATTN_CHUNK - 1) / VB_ATTN_CHUNK * VB_ATTN_CHUNK;
-    float *scratch = alloc_bytes(n_q * padded * sizeof(float), 64);
+    float *scratch = alloc_bytes(vb_attention_scratch_floats(n_q, n_keys, dim) * sizeof(float), 64);
     size_t n_seen[QUERIES_MAX];
     for (size_t i = 0; i < n_q * q_stride; i++) {
         q[i] = small_float(state) * 4.0f;
@@ -501,7 +500,7 @@ static void faint_keys(const vb_kernels *k, uint64_t *state, digest *result) {
         }
     }
     const uint16_t *key_pages[1] = {keys}, *value_pages[1] = {values};
-    float *scratch = alloc_bytes(VB_ATTN_CHUNK * sizeof(float), 64);
+    float *scratch = alloc_bytes(vb_attention_scratch_floats(1, KEYS, DIM) * sizeof(float), 64);
     for (size_t n = 2; n <= KEYS; n += 31) {
         k->attention(q, DIM, 1, &n, DIM, key_pages, value_pages, 0.125f, scratch, out, DIM);
         digest_floats(result, out, DIM);
