@@ -52,6 +52,7 @@
 #define VB_OPENING_BYTES_MAX (1u << 23)    /* bytes */
 #define VB_STATEMENT_BYTES_MAX (1u << 16)  /* a witness's statement, bytes */
 #define VB_STATEMENT_ATTESTATIONS_MAX 8u   /* of one statement */
+#define VB_QUORUM_STATEMENTS_MAX 1024u     /* held against one receipt */
 #define VB_JSON_DEPTH_MAX 32u
 #define VB_PATH_BYTES_MAX 4096u
 #define VB_STORE_QUEUE_MAX 1024u      /* calls that wait for the store's disk; more wait outside */

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/finding.h"
+#include "cli/quorum_options.h"
 #include "cli/verification.h"
 #include "cli/verify_batch.h"
 #include "verify/opening.h"
@@ -16,6 +17,7 @@ enum { SAMPLES_MAX = 1 << 29 }; /* more than a receipt can have tokens */
 
 typedef struct invocation {
     vb_verification v;
+    vb_quorum_options q;
     const char *level, *receipt;
     bool samples_given;
 } invocation;
@@ -44,6 +46,10 @@ static const char *answer_says(const vb_report *rep) {
     case VB_LEVEL_OPENING:
         return "the token follows from the opened distribution, to which the server had committed; "
                "whether the model gives it is not shown";
+    case VB_LEVEL_QUORUM:
+        return "not computed again here: as many witnesses as were asked for say that they did, "
+               "and "
+               "found it to be what this model file gives";
     case VB_LEVEL_RECEIPT: break;
     }
     return "not computed again: any text could stand here";
@@ -59,7 +65,7 @@ static void print_constraint(const vb_verification *v) {
     const char *says = "named in the request; whether the answer keeps to it was not checked";
     if (v->rep->level == VB_LEVEL_OPENING) {
         says = "the token was drawn from what the request's constraint allows there";
-    } else if (v->rep->level != VB_LEVEL_RECEIPT) {
+    } else if (v->rep->level != VB_LEVEL_RECEIPT && v->rep->level != VB_LEVEL_QUORUM) {
         says = n_cut                          ? "kept to up to where the limit of length cut it off"
                : v->r->request.n_stop_strings ? "kept to, unless a stop string cut it off"
                                               : "kept to: the answer is what the request demands";
@@ -163,7 +169,11 @@ static int verify_one(invocation *o, const char *path) {
     }
     const vb_record_kind kind = vb_record_kind_of(bytes, n_bytes);
     int status;
-    if ((kind == VB_RECORD_OPENING) != (o->receipt != NULL)) {
+    if (vb_quorum_options_given(&o->q, v->level) &&
+        (kind == VB_RECORD_OPENING || kind == VB_RECORD_COMMITMENT || kind == VB_RECORD_ABORT)) {
+        err = vb_fail(&e, VB_EINVAL, "witnesses judge receipts, and %s is none", path);
+        status = vb_app_fail(&v->a, "verify", err, &e);
+    } else if ((kind == VB_RECORD_OPENING) != (o->receipt != NULL)) {
         err = o->receipt ? vb_fail(&e, VB_EINVAL, "--receipt is for an opening, %s is none", path)
                          : vb_fail(&e, VB_EINVAL,
                                    "%s is an opening: name its receipt with --receipt", path);
@@ -204,6 +214,9 @@ static int verify_many(invocation *o, char **paths, size_t n_paths) {
         err = vb_fail(&e, VB_EINVAL,
                       "--commitment, --nonce, --prompt and --receipt are for one record alone");
     }
+    if (!err && vb_quorum_options_given(&o->q, o->v.level)) {
+        err = vb_fail(&e, VB_EINVAL, "--quorum and --statements are for one receipt alone");
+    }
     for (size_t i = 0; i < n_paths && !err; i++) {
         err = strcmp(paths[i], "-") == 0
                   ? vb_fail(&e, VB_EINVAL, "standard input (-) is for one record alone")
@@ -213,6 +226,28 @@ static int verify_many(invocation *o, char **paths, size_t n_paths) {
         err ? vb_app_fail(&o->v.a, "verify", err, &e) : vb_verify_batch(&o->v, &files);
     vb_record_files_close(&files);
     return status;
+}
+
+/* The level and, at level quorum or when there are statements, what they are. */
+static vb_err begin(invocation *o, vb_error *e) {
+    vb_err err = VB_OK;
+    const bool quorum = o->level ? strcmp(o->level, "quorum") == 0 : o->q.k_given;
+    if (quorum && o->samples_given) {
+        err = vb_fail(e, VB_EINVAL, "--samples is for --level sample");
+    } else if (quorum) {
+        o->v.level = VB_LEVEL_QUORUM;
+    } else if (o->q.k_given) {
+        err = vb_fail(e, VB_EINVAL, "--quorum is for --level quorum");
+    } else {
+        err = vb_verification_read_level(&o->v, o->level ? o->level : "full", o->samples_given, e);
+    }
+    if (!err) {
+        err = vb_verification_begin(&o->v, e);
+    }
+    if (!err && vb_quorum_options_given(&o->q, o->v.level)) {
+        err = vb_quorum_options_begin(&o->q, &o->v, e);
+    }
+    return err;
 }
 
 static const vb_command_spec spec_of_verify = {
@@ -239,11 +274,10 @@ int vb_cmd_verify(int argc, char **argv) {
         fprintf(stderr, "verbatim verify: no memory\n");
         return VB_EXIT_LIMIT;
     }
-    o->level = "full";
     o->v.n_samples = VB_SAMPLES_DEFAULT;
     const vb_opt own[] = {
         {0, "level", VB_OPT_STR, &o->level, "LEVEL",
-         "full (default): every token; sample: some; receipt: no model needed", 0, 0, NULL},
+         "full (default): every token; sample: some; receipt, quorum: no model needed", 0, 0, NULL},
         {0, "samples", VB_OPT_UINT, &o->v.n_samples, "N",
          "level sample: tokens to draw again (default 32)", 1, SAMPLES_MAX, &o->samples_given},
         {0, "receipt", VB_OPT_STR, &o->receipt, "FILE", "the receipt that an opening is of", 0, 0,
@@ -251,6 +285,7 @@ int vb_cmd_verify(int argc, char **argv) {
     };
     vb_opt_table options = {.n = 0};
     vb_opt_add(&options, own, sizeof own / sizeof own[0]);
+    vb_quorum_options_add(&o->q, &options);
     vb_verification_options(&o->v, &options);
     vb_app_options(&o->v.a, VB_APP_OPT_MODEL | VB_APP_OPT_RUN | VB_APP_OPT_JSON | VB_APP_OPT_QUIET,
                    &options);
@@ -261,8 +296,8 @@ int vb_cmd_verify(int argc, char **argv) {
     int status = vb_options_parse(&spec, argc, argv, &rest, &n_rest);
     if (status < 0) {
         vb_error e = {VB_OK, ""};
-        vb_err err = vb_verification_read_level(&o->v, o->level, o->samples_given, &e);
-        if (err || (err = vb_verification_begin(&o->v, &e))) {
+        vb_err err = begin(o, &e);
+        if (err) {
             status = vb_app_fail(&o->v.a, "verify", err, &e);
         } else {
             status = n_rest > 1 || is_folder(rest[0]) ? verify_many(o, rest, n_rest)

@@ -121,6 +121,7 @@ void vb_verification_end(vb_verification *v) {
     vb_receipt_prompt_free(&v->prompt_apart);
     vb_beacon_close(&v->b);
     vb_vocabulary_close(v->vocabulary);
+    vb_quorum_close(v->quorum);
     vb_app_close(&v->a);
 }
 
@@ -183,7 +184,8 @@ bool vb_verification_check(vb_verification *v, const void *bytes, size_t n_bytes
     vb_error e = {VB_OK, ""};
     vb_report_begin(rep, v->level);
     if (!vb_check_receipt(bytes, n_bytes, &v->expect, r, rep) || v->level == VB_LEVEL_RECEIPT ||
-        vb_report_refuted(rep) || !have_model(v, one_of_many, r, rep)) {
+        v->level == VB_LEVEL_QUORUM || vb_report_refuted(rep) ||
+        !have_model(v, one_of_many, r, rep)) {
         return false; /* a refuted receipt needs no replay */
     }
     if (index_vocabulary(v, r, &e)) {
@@ -234,6 +236,9 @@ void vb_verification_receipt(vb_verification *v, const void *bytes, size_t n_byt
     vb_receipt_free(v->r);
     if (vb_verification_check(v, bytes, n_bytes, one_of_many, v->r, v->rep)) {
         vb_verification_replay(v, &pair, 1);
+    }
+    if (v->quorum && v->rep->have_receipt) {
+        vb_quorum_judge(v->quorum, v->r, v->expect.trust, v->quorum_k, v->rep);
     }
     vb_report_finish(v->rep);
 }

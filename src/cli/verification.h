@@ -13,6 +13,7 @@
 #include "receipt/records.h"
 #include "verify/check.h"
 #include "verify/replay.h"
+#include "witness/quorum.h"
 
 enum { VB_SAMPLES_DEFAULT = 32 };
 
@@ -33,6 +34,9 @@ typedef struct vb_verification {
     vb_expect expect;
     uint8_t expected_key[VB_ED25519_PUBLIC_BYTES], expected_commitment[VB_SHA256_BYTES];
     vb_receipt_prompt prompt_apart;
+    /* Statements of the receipt's witnesses, v's to close; NULL: none. */
+    vb_quorum *quorum;
+    uint32_t quorum_k; /* of the trust file's witnesses; 0: the statements are shown alone */
     /* The model. */
     bool tried; /* to load it; then model_err says how that went */
     vb_err model_err;

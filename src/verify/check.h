@@ -47,6 +47,7 @@ typedef enum vb_reason {
     VB_REASON_TEXT,
     VB_REASON_FINISH_REASON,
     VB_REASON_TRUNCATED,
+    VB_REASON_REFUTED_BY_WITNESSES, /* "witnesses" */
     /* UNVERIFIABLE */
     VB_REASON_UNREADABLE,             /* no file, or bytes that are not a receipt */
     VB_REASON_UNSUPPORTED_FORMAT,     /* a receipt of another version */
@@ -55,6 +56,7 @@ typedef enum vb_reason {
     VB_REASON_TRUST_ROOT,             /* nothing that the verifier trusts vouches for it */
     VB_REASON_MISSING_MODEL,
     VB_REASON_MISSING_PROMPT, /* a private receipt, and the prompt was not given apart */
+    VB_REASON_UNCONFIRMED,    /* "witnesses": fewer than the quorum confirm it */
     VB_REASON_UNFINISHED      /* stopped, out of memory, or a check was not made */
 } vb_reason;
 
@@ -62,7 +64,8 @@ typedef enum vb_level {
     VB_LEVEL_RECEIPT,
     VB_LEVEL_SAMPLE,
     VB_LEVEL_FULL,
-    VB_LEVEL_OPENING /* a receipt as at level `receipt`, and an opening of it */
+    VB_LEVEL_OPENING, /* a receipt as at level `receipt`, and an opening of it */
+    VB_LEVEL_QUORUM   /* a receipt as at level `receipt`, and witnesses' statements of it */
 } vb_level;
 
 typedef enum vb_check_status {
@@ -103,6 +106,8 @@ typedef enum vb_check_id {
     VB_CHECK_OPENING_PATH,    /* its leaf is in the trace */
     VB_CHECK_OPENING_DRAW,    /* these logits give this token */
     VB_CHECK_OPENING_NUMBERS, /* logit, rank, weight and total follow from the logits */
+    /* With statements: src/witness/quorum.c. */
+    VB_CHECK_WITNESSES, /* as many as were asked for confirm the receipt */
     VB_CHECK_COUNT
 } vb_check_id;
 
@@ -116,6 +121,37 @@ typedef struct vb_check {
     char grade[VB_CHECK_GRADE_BYTES];   /* how strong a pass is; "" when there is nothing to say */
 } vb_check;
 
+/* What a witness's statement is worth for one receipt (spec/witness.md section 4). */
+typedef enum vb_standing {
+    VB_STANDING_UNUSABLE = 0, /* no statement, or not a good one */
+    VB_STANDING_OTHER,        /* it does not hold against this receipt */
+    VB_STANDING_UNLISTED,     /* by nobody whom the trust file lists */
+    VB_STANDING_CONFLICTS,    /* its witness has signed another that contradicts it */
+    VB_STANDING_SILENT,       /* neither confirms nor refutes */
+    VB_STANDING_REFUTES,
+    VB_STANDING_CONFIRMS
+} vb_standing;
+
+typedef struct vb_witness_finding {
+    vb_standing standing;
+    const char *file;    /* printable */
+    const char *against; /* the file of a statement that contradicts this one; NULL: none */
+    const char *name;    /* the trust file's; NULL: it is not listed */
+    bool have_key;       /* of the witness */
+    uint8_t key[VB_ED25519_PUBLIC_BYTES];
+    char detail[VB_ERROR_MSG_MAX];
+} vb_witness_finding;
+
+typedef struct vb_witness_findings {
+    const vb_witness_finding *items; /* one a statement */
+    size_t n;
+    size_t n_listed;                 /* witnesses of the trust file */
+    size_t n_confirming, n_refuting; /* of them; none of these contradicts itself */
+    uint32_t quorum;                 /* how many were asked for; 0: nobody asked */
+} vb_witness_findings;
+
+const char *vb_standing_name(vb_standing s); /* "confirms", "refutes", ... */
+
 typedef struct vb_report {
     vb_level level;
     bool finished;
@@ -125,6 +161,7 @@ typedef struct vb_report {
     vb_divergence divergence;        /* of a TOKEN refutation by a replay */
     bool replayed;                   /* level full: every token was drawn again */
     uint64_t n_sampled, n_positions; /* level sample: k of n were; 0 until the replay is through */
+    const vb_witness_findings *witnesses; /* borrowed until the report was written; NULL: none */
     /* What the receipt says, for people; set once it was read. */
     bool have_receipt;
     char id[VB_RECEIPT_ID_BYTES_MAX + 1];
@@ -161,7 +198,7 @@ int vb_report_exit_code(const vb_report *rep); /* 0 VERIFIED, 10 REFUTED, 11 UNV
 
 const char *vb_verdict_name(vb_verdict v); /* "VERIFIED", "REFUTED", "UNVERIFIABLE" */
 const char *vb_reason_name(vb_reason r);   /* "signature", ...; "none" */
-const char *vb_level_name(vb_level l);     /* "receipt", "sample", "full", "opening" */
+const char *vb_level_name(vb_level l);     /* "receipt", "sample", "full", "opening", "quorum" */
 const char *vb_check_name(vb_check_id id); /* "signature", ... */
 const char *vb_check_status_name(vb_check_status s);
 

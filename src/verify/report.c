@@ -35,6 +35,7 @@ static const char *const check_names[VB_CHECK_COUNT] = {
     [VB_CHECK_OPENING_PATH] = "opening-path",
     [VB_CHECK_OPENING_DRAW] = "opening-draw",
     [VB_CHECK_OPENING_NUMBERS] = "opening-numbers",
+    [VB_CHECK_WITNESSES] = "witnesses",
 };
 
 static const char *const reason_names[] = {
@@ -52,6 +53,7 @@ static const char *const reason_names[] = {
     [VB_REASON_TEXT] = "text",
     [VB_REASON_FINISH_REASON] = "finish-reason",
     [VB_REASON_TRUNCATED] = "truncated",
+    [VB_REASON_REFUTED_BY_WITNESSES] = "witnesses",
     [VB_REASON_UNREADABLE] = "unreadable",
     [VB_REASON_UNSUPPORTED_FORMAT] = "unsupported-format",
     [VB_REASON_UNSUPPORTED_ARITHMETIC] = "unsupported-arithmetic",
@@ -59,6 +61,7 @@ static const char *const reason_names[] = {
     [VB_REASON_TRUST_ROOT] = "trust-root",
     [VB_REASON_MISSING_MODEL] = "missing-model",
     [VB_REASON_MISSING_PROMPT] = "missing-prompt",
+    [VB_REASON_UNCONFIRMED] = "witnesses",
     [VB_REASON_UNFINISHED] = "unfinished",
 };
 
@@ -78,6 +81,7 @@ const char *vb_level_name(vb_level l) {
     case VB_LEVEL_FULL: return "full";
     case VB_LEVEL_SAMPLE: return "sample";
     case VB_LEVEL_OPENING: return "opening";
+    case VB_LEVEL_QUORUM: return "quorum";
     case VB_LEVEL_RECEIPT: break;
     }
     return "receipt";
@@ -85,6 +89,19 @@ const char *vb_level_name(vb_level l) {
 
 const char *vb_check_name(vb_check_id id) {
     return (size_t)id < VB_CHECK_COUNT ? check_names[id] : "unknown";
+}
+
+const char *vb_standing_name(vb_standing s) {
+    switch (s) {
+    case VB_STANDING_OTHER: return "other";
+    case VB_STANDING_UNLISTED: return "unlisted";
+    case VB_STANDING_CONFLICTS: return "conflicts";
+    case VB_STANDING_SILENT: return "silent";
+    case VB_STANDING_REFUTES: return "refutes";
+    case VB_STANDING_CONFIRMS: return "confirms";
+    case VB_STANDING_UNUSABLE: break;
+    }
+    return "unusable";
 }
 
 const char *vb_check_status_name(vb_check_status s) {
@@ -108,6 +125,9 @@ static bool is_required(vb_level level, vb_check_id id) {
     }
     if (id < VB_CHECK_MODEL_DIGEST) {
         return true;
+    }
+    if (id == VB_CHECK_WITNESSES) {
+        return level == VB_LEVEL_QUORUM;
     }
     return id < VB_CHECK_OPENING_FORMAT ? level == VB_LEVEL_SAMPLE || level == VB_LEVEL_FULL
                                         : level == VB_LEVEL_OPENING;
@@ -162,7 +182,7 @@ void vb_report_pass(vb_report *rep, vb_check_id id, const char *grade, const cha
 
 void vb_report_fail(vb_report *rep, vb_check_id id, vb_reason reason, const char *fmt, ...) {
     vb_check *c = open_check(rep, id);
-    VB_ASSERT(reason >= VB_REASON_SIGNATURE && reason <= VB_REASON_TRUNCATED);
+    VB_ASSERT(reason >= VB_REASON_SIGNATURE && reason <= VB_REASON_REFUTED_BY_WITNESSES);
     if (c->status == VB_CHECK_FAIL) {
         return;
     }
@@ -280,6 +300,9 @@ static void note_of(const vb_report *rep, char out[NOTE_BYTES]) {
     case VB_LEVEL_OPENING:
         note = "tokens were NOT replayed: an opening shows to which distribution the server had "
                "committed, not that the model gives it";
+        break;
+    case VB_LEVEL_QUORUM:
+        note = "tokens were NOT replayed here: witnesses that the verifier chose say that they did";
         break;
     }
     snprintf(out, NOTE_BYTES, "%s", note);
@@ -400,6 +423,28 @@ static vb_err write_checks(const vb_report *rep, vb_buf *out) {
     return err;
 }
 
+/* One line a statement, and a second for the one that contradicts it. */
+static vb_err write_witnesses(const vb_witness_findings *w, vb_buf *out) {
+    vb_err err = vb_buf_printf(out, "witnesses  confirmed by %zu of %zu, refuted by %zu\n",
+                               w->n_confirming, w->n_listed, w->n_refuting);
+    for (size_t i = 0; i < w->n && !err; i++) {
+        const vb_witness_finding *f = &w->items[i];
+        char key[2 * sizeof f->key + 1], text[VB_ERROR_MSG_MAX + 1024];
+        vb_hex_encode(f->key, sizeof f->key, key);
+        snprintf(text, sizeof text, "%s: %s",
+                 f->name       ? f->name
+                 : f->have_key ? key
+                               : "nobody",
+                 f->detail);
+        make_ascii(text);
+        err = vb_buf_printf(out, "  %-10s %s (%s)\n", vb_standing_name(f->standing), text, f->file);
+        if (!err && f->against) {
+            err = vb_buf_printf(out, "  %-10s contradicted by %s\n", "", f->against);
+        }
+    }
+    return err;
+}
+
 vb_err vb_report_write_text(const vb_report *rep, vb_buf *out, vb_error *e) {
     vb_err err = VB_OK;
     if (rep->have_receipt) {
@@ -415,6 +460,9 @@ vb_err vb_report_write_text(const vb_report *rep, vb_buf *out, vb_error *e) {
     }
     if (!err && rep->divergence.known) {
         err = write_divergence(&rep->divergence, out);
+    }
+    if (!err && rep->witnesses) {
+        err = write_witnesses(rep->witnesses, out);
     }
     if (!err) {
         err = write_verdict(rep, out);
@@ -477,17 +525,44 @@ static json_t *receipt_json(const vb_report *rep) {
                               rep->have_verification_hash));
 }
 
+/* NULL without memory. */
+static json_t *statements_json(const vb_witness_findings *w) {
+    json_t *a = json_array();
+    for (size_t i = 0; i < w->n; i++) {
+        const vb_witness_finding *f = &w->items[i];
+        json_t *o = json_pack("{s:s?, s:s, s:s, s:o, s:s?, s:s}", "against", f->against, "detail",
+                              f->detail, "file", f->file, "key",
+                              hex_json(f->key, sizeof f->key, f->have_key), "name", f->name,
+                              "standing", vb_standing_name(f->standing));
+        if (!o || json_array_append_new(a, o)) {
+            json_decref(a);
+            return NULL;
+        }
+    }
+    return a;
+}
+
+static json_t *witnesses_json(const vb_witness_findings *w) {
+    if (!w) {
+        return json_null();
+    }
+    return json_pack("{s:I, s:I, s:o, s:I, s:o}", "confirming", (json_int_t)w->n_confirming,
+                     "listed", (json_int_t)w->n_listed, "quorum",
+                     w->quorum ? json_integer(w->quorum) : json_null(), "refuting",
+                     (json_int_t)w->n_refuting, "statements", statements_json(w));
+}
+
 vb_err vb_report_write_json(const vb_report *rep, vb_buf *out, vb_error *e) {
     vb_verdict v = vb_report_verdict(rep);
     char note[NOTE_BYTES];
     note_of(rep, note);
-    json_t *o =
-        json_pack("{s:s, s:s, s:s?, s:s, s:b, s:s, s:i, s:o, s:o, s:o}", "format",
-                  "verbatim.report/1", "verdict", vb_verdict_name(v), "reason",
-                  v == VB_VERDICT_VERIFIED ? NULL : vb_reason_name(vb_report_reason(rep)), "level",
-                  vb_level_name(rep->level), "replayed", rep->replayed, "note", note, "exit_code",
-                  vb_report_exit_code(rep), "checks", checks_json(rep), "divergence",
-                  divergence_json(&rep->divergence), "receipt", receipt_json(rep));
+    json_t *o = json_pack("{s:s, s:s, s:s?, s:s, s:b, s:s, s:i, s:o, s:o, s:o, s:o}", "format",
+                          "verbatim.report/1", "verdict", vb_verdict_name(v), "reason",
+                          v == VB_VERDICT_VERIFIED ? NULL : vb_reason_name(vb_report_reason(rep)),
+                          "level", vb_level_name(rep->level), "replayed", rep->replayed, "note",
+                          note, "exit_code", vb_report_exit_code(rep), "checks", checks_json(rep),
+                          "divergence", divergence_json(&rep->divergence), "receipt",
+                          receipt_json(rep), "witnesses", witnesses_json(rep->witnesses));
     if (!o) {
         return vb_fail(e, VB_ENOMEM, "no memory to write a report");
     }

@@ -66,7 +66,7 @@ static void genuine_receipts_are_verified(void **state) {
 static void other_levels_need_more(void **state) {
     vb_buf b = sample_bytes(VB_MODE_LOCAL);
     (void)state;
-    for (int level = VB_LEVEL_SAMPLE; level <= VB_LEVEL_OPENING; level++) {
+    for (int level = VB_LEVEL_SAMPLE; level <= VB_LEVEL_QUORUM; level++) {
         vb_report_begin(&rep, (vb_level)level);
         assert_true(vb_check_receipt(b.data, b.len, NULL, &parsed, &rep));
         vb_report_finish(&rep);
@@ -532,7 +532,7 @@ static void a_verdict_needs_every_required_check(void **state) {
     (void)state;
     memset(&rep, 0, sizeof rep);
     assert_int_equal(vb_report_verdict(&rep), VB_VERDICT_UNVERIFIABLE);
-    for (int level = VB_LEVEL_RECEIPT; level <= VB_LEVEL_OPENING; level++) {
+    for (int level = VB_LEVEL_RECEIPT; level <= VB_LEVEL_QUORUM; level++) {
         for (int i = 0; i < VB_CHECK_COUNT; i++) {
             pass_all_but((vb_level)level, (vb_check_id)i);
             bool required = rep.checks[i].required;
@@ -582,14 +582,15 @@ static void levels_require_their_checks(void **state) {
             i == VB_CHECK_SERVER_KEY || i == VB_CHECK_PARAMETERS || i == VB_CHECK_EXPECTED_MODEL;
         const bool receipt = i <= VB_CHECK_LIMITS && !asked;
         const bool model = i >= VB_CHECK_MODEL_DIGEST && i <= VB_CHECK_FINISH;
-        const bool opening = i >= VB_CHECK_OPENING_FORMAT;
+        const bool opening = i >= VB_CHECK_OPENING_FORMAT && i <= VB_CHECK_OPENING_NUMBERS;
         const bool want[] = {
             [VB_LEVEL_RECEIPT] = receipt,
             [VB_LEVEL_SAMPLE] = receipt || (model && i != VB_CHECK_TRACE),
             [VB_LEVEL_FULL] = receipt || model,
             [VB_LEVEL_OPENING] = receipt || opening,
+            [VB_LEVEL_QUORUM] = receipt || i == VB_CHECK_WITNESSES,
         };
-        for (int level = VB_LEVEL_RECEIPT; level <= VB_LEVEL_OPENING; level++) {
+        for (int level = VB_LEVEL_RECEIPT; level <= VB_LEVEL_QUORUM; level++) {
             vb_report_begin(&rep, (vb_level)level);
             assert_int_equal(rep.checks[i].required, want[level]);
             assert_int_equal(rep.checks[i].status, want[level] ? VB_CHECK_MISSING : VB_CHECK_SKIP);
