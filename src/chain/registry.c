@@ -11,7 +11,8 @@ enum { RESULT_BYTES_MAX = 1 << 16, CLAIM_WORDS = 5 };
 
 static const uint8_t no_word[VB_ABI_WORD_BYTES];
 
-/* The round's time, when it has one: mix of rounds whose times are apart may have none. */
+/* When the round came to be known, as far as somebody vouches for it: a mix of rounds whose times
+ * are apart may have no such time. */
 static vb_err drawn_at(const vb_receipt *r, const vb_trust *trust, uint64_t *out, vb_error *e) {
     vb_beacon_facts facts = {.timed = false};
     vb_error why = {VB_OK, ""};
@@ -23,7 +24,7 @@ static vb_err drawn_at(const vb_receipt *r, const vb_trust *trust, uint64_t *out
     if (err == VB_ENOMEM) {
         return vb_fail(e, err, "%s", why.msg);
     }
-    if ((!err || err == VB_EUNTRUSTED) && facts.timed && facts.next.from < facts.next.to) {
+    if (!err && facts.timed && facts.next.from < facts.next.to) {
         *out = facts.next.to / 1000;
     }
     return VB_OK;

@@ -22,8 +22,8 @@ enum {
 
 /* The claim of a receipt: the first five members of out; the others are left alone. drawn_at_s is
  * the end of the commitment times for which mode next names the round, in whole seconds: before
- * it, nobody knew the round. 0 when the round has no time. trust (NULL: the built-in roots) knows
- * the beacons' chains. VB_ENOMEM. */
+ * it, nobody knew the round. 0 when the round has no time, or its proof does not hold. trust (NULL:
+ * the built-in roots) knows the beacons' chains. VB_ENOMEM. */
 VB_MUST_CHECK vb_err vb_chain_claim(const vb_receipt *r, const vb_trust *trust,
                                     vb_chain_verdict *out, vb_error *e);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chain/registry.h"
 #include "receipt/build.h"
 #include "receipt/parts.h"
 #include "json/json.h"
@@ -23,30 +24,23 @@ static const char *const log_names[] = {"index", "origin", NULL};
 
 /* Claims */
 
+/* As contracts have it, so that attestations and statements say the same. */
 vb_err vb_claim_of_receipt(const vb_receipt *r, const vb_trust *trust, vb_claim *out, vb_error *e) {
-    vb_claim c = {.sequence = r->request.sequence};
-    vb_beacon_facts facts = {.timed = false};
-    vb_err err = vb_receipt_verification_hash(r, c.record, e);
+    VB_ASSERT(r->n_outputs >= 1);
+    vb_chain_verdict v;
+    vb_err err = vb_chain_claim(r, trust, &v, e);
     if (err) {
         return err;
     }
-    VB_ASSERT(r->n_outputs >= 1);
-    memcpy(c.commitment, r->commitment, sizeof c.commitment);
-    memcpy(c.model, r->request.model_sha256, sizeof c.model);
-    memcpy(c.answer, r->outputs[0].text_sha256, sizeof c.answer);
-    memcpy(c.server_key, r->request.server_key, sizeof c.server_key);
-    if (r->has_beacon) {
-        err = vb_beacon_verify(&r->beacon, trust, &facts, e);
-        if (err == VB_ENOMEM) {
-            return err;
-        }
-        if (!err && facts.timed) {
-            c.drawn_at_s = facts.latest.from / 1000; /* that window begins at the round's time */
-        }
-    }
-    if (c.drawn_at_s > DRAWN_AT_S_MAX) {
+    if (v.drawn_at_s > DRAWN_AT_S_MAX) {
         return vb_fail(e, VB_EFORMAT, "the round's time is past the year 9999");
     }
+    vb_claim c = {.sequence = r->request.sequence, .drawn_at_s = v.drawn_at_s};
+    memcpy(c.record, v.record, sizeof c.record);
+    memcpy(c.commitment, v.commitment, sizeof c.commitment);
+    memcpy(c.model, v.model, sizeof c.model);
+    memcpy(c.answer, v.answer, sizeof c.answer);
+    memcpy(c.server_key, r->request.server_key, sizeof c.server_key);
     *out = c;
     return VB_OK;
 }
