@@ -163,7 +163,7 @@ static vb_err settle(const bench *b, vb_receipt *r, const vb_generation *g, vb_b
 static vb_err verify(const bench *b, const vb_buf *bytes, double *took, vb_error *e) {
     static vb_receipt r;
     static vb_report report;
-    const vb_expect expect = {NULL};
+    const vb_expect expect = {.server_key = NULL};
     const vb_replay_options o = {.gguf = b->gguf,
                                  .tokenizer = b->tokenizer,
                                  .model = b->model,
