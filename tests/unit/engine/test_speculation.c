@@ -18,7 +18,12 @@
 #define SANITIZED 0
 #endif
 
-enum { JOBS = 40, STRIDE = SANITIZED ? 7 : 1, ENOUGH = SANITIZED ? 5 : 100 };
+enum {
+    JOBS = 40,
+    STRIDE = SANITIZED ? 7 : 1,
+    ENOUGH = SANITIZED ? 5 : 100,
+    WRONG = SANITIZED ? 0 : 50 /* of fewer jobs hardly any draft is wrong */
+};
 
 static size_t rows_computed; /* by the counted model */
 static const vb_kernels *real_kernels;
@@ -200,7 +205,7 @@ static void test_one_answer(void **state) {
     }
     print_message("%zu passes, %zu tokens drafted, %zu right\n", sum.decode_passes, sum.drafted,
                   sum.accepted);
-    assert_true(sum.accepted > ENOUGH && sum.drafted > sum.accepted + ENOUGH / 2);
+    assert_true(sum.accepted > ENOUGH && sum.drafted > sum.accepted + WRONG);
     assert_int_equal(narrow.drafted, 0); /* a pass of one token has no room for any */
 }
 
